@@ -1,0 +1,34 @@
+//! `infra/environments/*.toml`.
+
+use crate::environment::Environment;
+use crate::finding::{Findings, RuleId};
+use crate::section::{Reader, Section};
+
+/// The account is no AWS account id.
+pub(crate) const ACCOUNT: RuleId = RuleId("environment/account");
+
+pub(crate) fn read(file: &str, text: &str) -> (Option<Environment>, Findings) {
+    let reader = Reader::new(file, text, 0);
+    let environment = reader.root(environment);
+    (environment, reader.into_findings())
+}
+
+fn environment(root: &Section<'_>) -> Option<Environment> {
+    root.version_one();
+    let name = root.required_text("name");
+    let account = root.required_text("account");
+    let region = root.required_text("region");
+    let bucket = root.required_text("bucket");
+    if let Some(account) = &account
+        && (account.value.len() != 12 || !account.value.bytes().all(|b| b.is_ascii_digit()))
+    {
+        let hint = "an AWS account id has 12 digits; write it as a string".to_owned();
+        root.report(ACCOUNT, account.line, format!("account is `{}`", account.value), hint);
+    }
+    Some(Environment {
+        name: name?.value.to_owned(),
+        account: account?.value.to_owned(),
+        region: region?.value.to_owned(),
+        bucket: bucket?.value.to_owned(),
+    })
+}

@@ -1,0 +1,6 @@
+//! From files to domain types: one module per kind of file.
+
+pub(crate) mod contract;
+pub(crate) mod environment;
+pub(crate) mod model;
+pub(crate) mod policy;

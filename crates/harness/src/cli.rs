@@ -1,0 +1,70 @@
+//! The harness's command line.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use medallion::exit;
+
+use crate::e2e::{self, E2eOptions};
+use crate::process::supervise_main;
+use crate::report::Report;
+
+/// Local stacks, scenarios and verification.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole lake on this machine, then verify it
+    E2e(E2eOptions),
+    /// The same, and keep the stack running until Ctrl-C
+    Up(E2eOptions),
+    /// Run a program and end it when standard input ends
+    #[command(hide = true)]
+    Supervise {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+impl Cli {
+    /// Runs the command.
+    pub fn run(self) -> ExitCode {
+        match self.command {
+            Command::E2e(options) => scenario(&options),
+            Command::Up(options) => scenario(&E2eOptions { up: true, ..options }),
+            Command::Supervise { arguments } => supervise_main(arguments),
+        }
+    }
+}
+
+fn scenario(options: &E2eOptions) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime cannot start: {error}");
+            return ExitCode::from(exit::BUG);
+        }
+    };
+    let mut report = Report::default();
+    match runtime.block_on(e2e::run(options, &mut report)) {
+        Ok(found) if found.is_empty() => {
+            println!("{}\nOK: the lake equals MySQL", report.summary());
+            ExitCode::from(exit::OK)
+        }
+        Ok(found) => {
+            let (n, list) = (found.len(), Report::differences(&found));
+            println!("{}\nNOT OK: {n} differences\n{list}", report.summary());
+            ExitCode::from(exit::FINDINGS)
+        }
+        Err(error) => {
+            eprintln!("{}", error.report());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

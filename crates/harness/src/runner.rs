@@ -1,0 +1,263 @@
+//! Runs the flow locally: S3 events in, Glue job runs out, and their ends back in.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use aws_sdk_glue::types::{JobRun, JobRunState};
+use medallion::exit;
+use medallion_definition::lake::LakeDefinition;
+use medallion_definition::name::Layer;
+use medallion_ingestion::layout::BronzeKey;
+use medallion_orchestration::{Action, Event, Flow, Job};
+use medallion_transforms::error::TransformError;
+use medallion_transforms::gold;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::aws::s3::ObjectCreated;
+use crate::stack::job_name;
+
+/// Arrivals within this time are gathered before anything is started.
+const GATHER: Duration = Duration::from_millis(150);
+/// How often the state of a job run is asked for.
+const POLL: Duration = Duration::from_millis(50);
+
+/// One ended job run.
+#[derive(Clone, Debug)]
+pub struct EndedRun {
+    /// The job.
+    pub job: Job,
+    /// Wall time from start to end.
+    pub wall: Duration,
+    /// Why it failed, if it did.
+    pub failure: Option<String>,
+    /// Glue's id of the run; also the name of its log.
+    pub run_id: String,
+}
+
+/// What the runner did since it was last asked.
+#[derive(Clone, Debug, Default)]
+pub struct Quiet {
+    /// The ended runs.
+    pub runs: Vec<EndedRun>,
+    /// The jobs that were given up, with the last reason and run id.
+    pub alarms: Vec<(Job, String, String)>,
+}
+
+enum Order {
+    /// Look at every table.
+    Sweep,
+    /// Answer when nothing runs and nothing waits.
+    WhenQuiet(oneshot::Sender<Quiet>),
+}
+
+/// A running flow; dropping it stops it.
+pub struct Runner {
+    orders: UnboundedSender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The flow of a lake: every model with what it reads.
+///
+/// # Errors
+/// When a model's query cannot be understood.
+pub fn flow_of(lake: &LakeDefinition) -> Result<Flow, TransformError> {
+    let mut models = Vec::new();
+    for model in &lake.models {
+        let mut jobs = BTreeSet::new();
+        for input in gold::inputs(lake, model)? {
+            let table = lake.tables.iter().find(|t| t.table.lake_table() == input.table);
+            match (input.layer, table, lake.model(&input.table)) {
+                (Layer::Gold, _, Some(read)) => {
+                    jobs.insert(Job::Gold(read.name.clone()));
+                }
+                (_, Some(contract), _) => {
+                    jobs.insert(Job::Silver(contract.table.clone()));
+                }
+                _ => {}
+            }
+        }
+        models.push((model.name.clone(), jobs));
+    }
+    // Circles are refused here, so that the flow never waits for itself.
+    gold::levels(lake)?;
+    Ok(Flow::new(lake.tables.iter().map(|t| t.table.clone()), models))
+}
+
+impl Runner {
+    /// Starts the flow.
+    ///
+    /// # Errors
+    /// When a model's query cannot be understood.
+    pub fn start(
+        lake: &LakeDefinition,
+        glue: aws_sdk_glue::Client,
+        arrivals: UnboundedReceiver<ObjectCreated>,
+    ) -> Result<Runner, TransformError> {
+        let flow = flow_of(lake)?;
+        let (orders, inbox) = unbounded_channel();
+        let (ends, ended) = unbounded_channel();
+        let names = JobNames { silver: job_name(lake, "silver"), gold: job_name(lake, "gold") };
+        let run = Loop { flow, glue, names, ends, quiet: Quiet::default(), waiting: Vec::new() };
+        Ok(Runner { orders, task: tokio::spawn(run.run(arrivals, inbox, ended)) })
+    }
+
+    /// Looks at every table, whatever events were lost.
+    pub fn sweep(&self) {
+        // The loop ends only when this handle is dropped.
+        let _ = self.orders.send(Order::Sweep);
+    }
+
+    /// Waits until nothing runs and nothing waits; `None` when the runner is gone.
+    pub async fn quiet(&self) -> Option<Quiet> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(Order::WhenQuiet(reply)).ok()?;
+        answer.await.ok()
+    }
+}
+
+struct JobNames {
+    silver: String,
+    gold: String,
+}
+
+struct Loop {
+    flow: Flow,
+    glue: aws_sdk_glue::Client,
+    names: JobNames,
+    ends: UnboundedSender<EndedRun>,
+    quiet: Quiet,
+    waiting: Vec<oneshot::Sender<Quiet>>,
+}
+
+impl Loop {
+    async fn run(
+        mut self,
+        mut arrivals: UnboundedReceiver<ObjectCreated>,
+        mut orders: UnboundedReceiver<Order>,
+        mut ended: UnboundedReceiver<EndedRun>,
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                arrival = arrivals.recv() => {
+                    let Some(arrival) = arrival else { return };
+                    tokio::time::sleep(GATHER).await;
+                    self.arrived(&arrival);
+                    while let Ok(next) = arrivals.try_recv() {
+                        self.arrived(&next);
+                    }
+                }
+                end = ended.recv() => {
+                    let Some(end) = end else { return };
+                    self.ended(end);
+                }
+                order = orders.recv() => match order {
+                    None => return,
+                    Some(Order::Sweep) => self.handle(Event::Sweep),
+                    Some(Order::WhenQuiet(reply)) => self.waiting.push(reply),
+                },
+            }
+            if self.flow.idle() && arrivals.is_empty() && ended.is_empty() {
+                for reply in self.waiting.drain(..) {
+                    // Whoever asked may have stopped waiting.
+                    let _ = reply.send(std::mem::take(&mut self.quiet));
+                }
+            }
+        }
+    }
+
+    /// Only Bronze objects matter; everything else in the bucket is written by the jobs.
+    fn arrived(&mut self, object: &ObjectCreated) {
+        if let Ok(key) = object.key.parse::<BronzeKey>() {
+            self.handle(Event::Arrived(key.table().clone()));
+        }
+    }
+
+    fn ended(&mut self, end: EndedRun) {
+        let job = end.job.clone();
+        let event = match &end.failure {
+            None => Event::Succeeded(job),
+            Some(reason) => {
+                let retryable = reason.contains(&format!("exit code {}", exit::RETRYABLE));
+                Event::Failed { job, retryable, reason: reason.clone() }
+            }
+        };
+        self.quiet.runs.push(end);
+        self.handle(event);
+    }
+
+    fn handle(&mut self, event: Event) {
+        for action in self.flow.handle(event) {
+            match action {
+                Action::Start(job) => self.start(job),
+                Action::Alarm { job, reason } => {
+                    let last = self.quiet.runs.iter().rev().find(|r| r.job == job);
+                    let run_id = last.map(|r| r.run_id.clone()).unwrap_or_default();
+                    self.quiet.alarms.push((job, reason, run_id));
+                }
+            }
+        }
+    }
+
+    fn start(&self, job: Job) {
+        let (glue, ends) = (self.glue.clone(), self.ends.clone());
+        let (name, key, value) = match &job {
+            Job::Silver(table) => (self.names.silver.clone(), "--table", table.to_string()),
+            Job::Gold(model) => (self.names.gold.clone(), "--model", model.to_string()),
+        };
+        tokio::spawn(async move {
+            let began = Instant::now();
+            let (run_id, failure) = run_job(&glue, &name, key, &value).await;
+            // Nobody listens any more once the runner was dropped.
+            let _ = ends.send(EndedRun { job, wall: began.elapsed(), failure, run_id });
+        });
+    }
+}
+
+/// `glue:startJobRun.sync`: starts a run and waits for its end.
+async fn run_job(
+    glue: &aws_sdk_glue::Client,
+    name: &str,
+    key: &str,
+    value: &str,
+) -> (String, Option<String>) {
+    let started = glue.start_job_run().job_name(name).arguments(key, value).send().await;
+    let run_id = match started {
+        Ok(started) => started.job_run_id.unwrap_or_default(),
+        Err(error) => return (String::new(), Some(format!("Glue refused the run: {error:?}"))),
+    };
+    loop {
+        tokio::time::sleep(POLL).await;
+        let run = glue.get_job_run().job_name(name).run_id(&run_id).send().await;
+        let run = match run {
+            Ok(reply) => reply.job_run,
+            Err(error) => return (run_id, Some(format!("Glue forgot the run: {error:?}"))),
+        };
+        if let Some(outcome) = run.as_ref().and_then(outcome) {
+            return (run_id, outcome.err());
+        }
+    }
+}
+
+/// `None` while the run is under way.
+fn outcome(run: &JobRun) -> Option<Result<(), String>> {
+    match run.job_run_state.as_ref()? {
+        JobRunState::Succeeded => Some(Ok(())),
+        JobRunState::Starting
+        | JobRunState::Running
+        | JobRunState::Waiting
+        | JobRunState::Stopping => None,
+        state => {
+            let message = run.error_message.clone().unwrap_or_default();
+            Some(Err(format!("{state}: {message}")))
+        }
+    }
+}

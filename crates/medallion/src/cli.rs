@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use medallion_definition::name::{ModelName, TableId};
+
+use crate::commands;
+use crate::error::CliError;
+
+/// A governed Iceberg lake from a MySQL customer registry.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which lake, and where.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Folder of the lake definition
+    #[arg(long, global = true, env = "MEDALLION_DEFINITION", default_value = "infra/lake")]
+    pub definition: PathBuf,
+    /// File of the environment
+    #[arg(
+        long,
+        global = true,
+        env = "MEDALLION_ENVIRONMENT",
+        default_value = "infra/environments/local.toml"
+    )]
+    pub environment: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the lake definition; prints all findings
+    Check,
+    /// Merge what is new in Bronze into a Silver table
+    Silver {
+        /// Source table, such as `crm.customers`
+        #[arg(long)]
+        table: TableId,
+        /// Print the plan and change nothing
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Build and publish a Gold model
+    Gold {
+        /// Model, such as `customers_by_region`
+        #[arg(long)]
+        model: ModelName,
+        /// Print the plan and change nothing
+        #[arg(long)]
+        plan: bool,
+    },
+    /// Ask a question as a group of the policy
+    Query {
+        /// Group, such as `marketing` or `operations-SP`
+        #[arg(long = "as")]
+        group: String,
+        /// Form of the result
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+        /// One SELECT
+        sql: String,
+    },
+    /// Show what a group may see: tables, columns, rows
+    Access {
+        /// Group; all groups without it
+        #[arg(long = "as")]
+        group: Option<String>,
+        /// Why a column is open or closed, such as `silver.crm_customers.cpf`
+        #[arg(long, requires = "group", value_name = "COLUMN")]
+        explain: Option<String>,
+    },
+    /// Entry point of Glue jobs: `--key value` pairs as Glue passes them
+    #[command(hide = true)]
+    Job {
+        /// The arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`CliError`], which knows its exit code.
+    pub async fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Check => commands::check::run(&self.place),
+            Command::Silver { table, plan } => {
+                commands::silver::run(&self.place, &table, plan).await
+            }
+            Command::Gold { model, plan } => commands::gold::run(&self.place, &model, plan).await,
+            Command::Query { group, format, sql } => {
+                commands::query::run(&self.place, &group, format, &sql).await
+            }
+            Command::Access { group, explain } => {
+                commands::access::run(&self.place, group.as_deref(), explain.as_deref())
+            }
+            Command::Job { arguments } => {
+                let cli = commands::job::parse(&arguments)?;
+                Box::pin(cli.run()).await
+            }
+        }
+    }
+}

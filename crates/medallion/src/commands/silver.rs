@@ -1,0 +1,32 @@
+//! `medallion silver`.
+
+use medallion_definition::name::TableId;
+use medallion_transforms::silver::{SilverJob, SilverOutcome};
+
+use crate::cli::Place;
+use crate::error::CliError;
+use crate::{files, target};
+
+pub(crate) async fn run(place: &Place, table: &TableId, plan: bool) -> Result<(), CliError> {
+    let lake = files::definition(&place.definition)?;
+    let environment = files::environment(&place.environment)?;
+    let Some(contract) = lake.contract(table) else {
+        let known = lake.tables.iter().map(|t| t.table.to_string()).collect();
+        return Err(CliError::Unknown { kind: "table", name: table.to_string(), known });
+    };
+    let config = target::sdk_config(&environment).await;
+    let warehouse = target::warehouse(&config, &environment);
+    let now_micros = chrono::Utc::now().timestamp_micros();
+    let job = SilverJob { lake: &lake, contract, warehouse: &warehouse, now_micros };
+    if plan {
+        print!("{}", job.plan(&job.table().await?).await?);
+        return Ok(());
+    }
+    match job.run().await? {
+        SilverOutcome::UpToDate => println!("silver {table}: nothing new"),
+        SilverOutcome::Committed { files, balance, snapshot } => {
+            println!("silver {table}: {files} files, {balance}; snapshot {snapshot}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! What a command can fail with, and which exit code that means.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use medallion_definition::finding::Findings;
+use medallion_governance::enforce::{QueryError, SessionError};
+use medallion_tables::warehouse::WarehouseError;
+use medallion_transforms::error::{Advice, TransformError};
+
+use crate::exit;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The definition is wrong.
+    #[error("the definition has findings:\n{0}")]
+    Findings(Findings),
+    /// A file cannot be read.
+    #[error("`{path}` cannot be read")]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A name that the lake does not have.
+    #[error("there is no {kind} `{name}` in this lake\n    hint: known are {}", known.join(", "))]
+    Unknown {
+        /// What it should have been.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// The arguments of a job cannot be understood.
+    #[error("the arguments cannot be understood: {0}")]
+    Usage(String),
+    /// A job failed.
+    #[error("the job failed")]
+    Transform(#[from] TransformError),
+    /// The catalog failed.
+    #[error("the lake cannot be read")]
+    Warehouse(#[from] WarehouseError),
+    /// A governed session could not be built.
+    #[error("the policy cannot be enforced")]
+    Session(#[from] SessionError),
+    /// A query was refused or failed. Its message is all that the asker may see.
+    #[error("{0}")]
+    Query(QueryError),
+    /// The result cannot be printed.
+    #[error("the result cannot be printed")]
+    Print(#[from] arrow::error::ArrowError),
+}
+
+impl From<Findings> for CliError {
+    fn from(findings: Findings) -> CliError {
+        CliError::Findings(findings)
+    }
+}
+
+impl From<QueryError> for CliError {
+    fn from(error: QueryError) -> CliError {
+        CliError::Query(error)
+    }
+}
+
+fn retry_or_operator(retry: bool) -> u8 {
+    if retry { exit::RETRYABLE } else { exit::OPERATOR }
+}
+
+impl CliError {
+    /// The exit code of [`exit`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            CliError::Findings(_) | CliError::Unknown { .. } => exit::FINDINGS,
+            CliError::Usage(_) => exit::USAGE,
+            CliError::Unreadable { .. } | CliError::Session(_) => exit::OPERATOR,
+            CliError::Transform(error) => match error.advice() {
+                Advice::Retry => exit::RETRYABLE,
+                Advice::Operator => exit::OPERATOR,
+                Advice::Bug => exit::BUG,
+            },
+            CliError::Warehouse(error) => retry_or_operator(error.is_retryable()),
+            CliError::Query(error) => query_exit_code(error),
+            CliError::Print(_) => exit::BUG,
+        }
+    }
+
+    /// The message with its causes, one line each.
+    pub fn report(&self) -> String {
+        let mut out = format!("error: {self}");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some libraries repeat the source in their own message.
+            if !out.ends_with(&text) {
+                let _ = write!(out, "\n  because {text}");
+            }
+            cause = error.source();
+        }
+        out
+    }
+}
+
+fn query_exit_code(error: &QueryError) -> u8 {
+    match error {
+        QueryError::NotAllowed { .. }
+        | QueryError::TableNotFound { .. }
+        | QueryError::ColumnNotFound { .. }
+        | QueryError::Invalid { .. }
+        | QueryError::Failed { .. } => exit::FINDINGS,
+        QueryError::ResultTooLarge { .. } | QueryError::OutOfMemory { .. } => exit::OPERATOR,
+        QueryError::Scan { .. } => exit::RETRYABLE,
+        QueryError::Engine { .. } => exit::BUG,
+    }
+}

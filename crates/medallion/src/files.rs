@@ -1,0 +1,58 @@
+//! Reading definition files from disk.
+
+use std::path::{Path, PathBuf};
+
+use medallion_definition::environment::Environment;
+use medallion_definition::lake::{LakeDefinition, SourceFile};
+
+use crate::error::CliError;
+
+fn read(path: &Path) -> Result<SourceFile, CliError> {
+    let unreadable = |source| CliError::Unreadable { path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    Ok(SourceFile { path: path.display().to_string(), text })
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let unreadable = |source| CliError::Unreadable { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files of a lake definition: everything in the folder and one level below.
+///
+/// # Errors
+/// When the folder or a file cannot be read.
+pub fn definition_files(folder: &Path) -> Result<Vec<SourceFile>, CliError> {
+    let mut files = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            for inner in entries(&path)? {
+                files.push(read(&inner)?);
+            }
+        } else {
+            files.push(read(&path)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Reads a lake definition.
+///
+/// # Errors
+/// All findings at once, or the file that cannot be read.
+pub fn definition(folder: &Path) -> Result<LakeDefinition, CliError> {
+    Ok(LakeDefinition::read(&definition_files(folder)?)?)
+}
+
+/// Reads an environment.
+///
+/// # Errors
+/// All findings at once, or the file that cannot be read.
+pub fn environment(path: &Path) -> Result<Environment, CliError> {
+    Ok(Environment::read(&read(path)?)?)
+}

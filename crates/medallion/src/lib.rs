@@ -1,0 +1,11 @@
+//! The one binary of Medallion, and the few things that the local harness shares with it.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes are in [`exit`].
+
+pub mod cli;
+mod commands;
+pub mod error;
+pub mod exit;
+pub mod files;
+pub mod governed;
+pub mod target;

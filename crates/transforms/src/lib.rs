@@ -1,0 +1,16 @@
+//! From Bronze to Silver and from Silver to Gold.
+//!
+//! Each job is a plan, a value that can be printed, and an execution that makes no choices of
+//! its own: [`silver::plan`] then [`silver::run`], [`gold::plan`] then [`gold::run`].
+
+pub mod bronze;
+pub mod bronze_table;
+mod consolidate;
+pub mod error;
+pub mod gold;
+mod merge;
+pub mod quality;
+mod quarantine;
+pub mod silver;
+pub mod spec;
+pub mod summary;

@@ -1,0 +1,124 @@
+//! The project's tasks. Thin on purpose: it builds in seconds and starts the real programs.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's tasks")]
+struct Tasks {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run the whole lake on this machine: MySQL, Bronze, Silver, Gold, access; then verify it
+    #[command(disable_help_flag = true)]
+    E2e {
+        /// Handed on; `cargo xtask e2e --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Start the stack, load it, and keep it for playing until Ctrl-C
+    #[command(disable_help_flag = true)]
+    Up {
+        /// Handed on; `cargo xtask up --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Unit and integration tests of every crate
+    Test {
+        /// Handed on to `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Formatting and lints, without changing anything
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let done = match Tasks::parse().task {
+        Task::E2e { arguments } => harness("e2e", arguments),
+        Task::Up { arguments } => harness("up", arguments),
+        Task::Test { arguments } => test(arguments),
+        Task::Lint => lint(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(70)
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_owned()
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    // Set by the outer `cargo run` for this package alone.
+    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME");
+    command
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    root().join(target)
+}
+
+fn status(mut command: Command) -> Result<ExitCode, String> {
+    let shown = format!("{command:?}");
+    let status = command.status().map_err(|e| format!("`{shown}` cannot start: {e}"))?;
+    Ok(status.code().and_then(|c| u8::try_from(c).ok()).map_or(ExitCode::from(70), ExitCode::from))
+}
+
+/// Always the whole workspace, so that every task shares one set of compiled dependencies.
+fn build() -> Result<(), String> {
+    let mut command = cargo();
+    command.args(["build", "--workspace", "--bins"]);
+    if status(command)? == ExitCode::SUCCESS { Ok(()) } else { Err("the build failed".into()) }
+}
+
+/// Replaces this process by the harness, so that signals reach it and nobody else.
+fn harness(task: &str, arguments: Vec<OsString>) -> Result<ExitCode, String> {
+    build()?;
+    let debug = target().join("debug");
+    let mut command = Command::new(debug.join("medallion-harness"));
+    command.current_dir(root()).arg(task).args(arguments);
+    command.env("MEDALLION_BIN", debug.join("medallion")).env("MEDALLION_TARGET", target());
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        Err(format!("the harness cannot start: {}", command.exec()))
+    }
+    #[cfg(not(unix))]
+    status(command)
+}
+
+fn test(arguments: Vec<OsString>) -> Result<ExitCode, String> {
+    build()?;
+    let mut command = cargo();
+    command.args(["test", "--workspace"]).args(arguments);
+    command.env("MEDALLION_BIN", target().join("debug/medallion"));
+    command.env("MEDALLION_TARGET", target());
+    status(command)
+}
+
+fn lint() -> Result<ExitCode, String> {
+    let mut format = cargo();
+    format.args(["fmt", "--all", "--check"]);
+    let formatted = status(format)?;
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    let clean = status(clippy)?;
+    Ok(if formatted == ExitCode::SUCCESS { clean } else { formatted })
+}
