@@ -6,8 +6,11 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Key to name and amount in cents.
-pub(crate) type State = BTreeMap<i32, (String, Option<i128>)>;
+/// Name and amount in cents.
+pub(crate) type Row = (String, Option<i128>);
+
+/// The rows by key.
+pub(crate) type State = BTreeMap<i32, Row>;
 
 /// One change as Bronze carries it.
 #[derive(Clone, Debug)]

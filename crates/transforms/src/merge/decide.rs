@@ -80,20 +80,24 @@ impl Merge<'_> {
         Ok(found)
     }
 
-    /// Keys that a change older than the watermark would bring back, though the table does not
-    /// hold them: they may have been deleted since, which only Bronze can tell.
+    /// Keys over which a change older than the watermark would decide, though later changes may
+    /// have passed that left no trace in the table: a delete, or an update that changed nothing.
+    /// Only Bronze can tell.
     pub(super) fn suspicious(
         &self,
         deciding: &Winners,
         found: &HashMap<OwnedRow, Found>,
         watermark_seq: &str,
     ) -> HashSet<OwnedRow> {
-        let old = |w: &Winner| self.changes.seq.value(w.row) < watermark_seq;
-        deciding
-            .iter()
-            .filter(|(key, w)| w.effect == Effect::Upsert && old(w) && !found.contains_key(*key))
-            .map(|(key, _)| key.clone())
-            .collect()
+        let doubtful = |key: &OwnedRow, winner: &Winner| {
+            let seq = self.changes.seq.value(winner.row);
+            let would_act = match found.get(key) {
+                None => winner.effect == Effect::Upsert,
+                Some(present) => present.seq.as_str() < seq,
+            };
+            would_act && seq < watermark_seq
+        };
+        deciding.iter().filter(|(k, w)| doubtful(k, w)).map(|(k, _)| k.clone()).collect()
     }
 
     pub(super) fn decide(

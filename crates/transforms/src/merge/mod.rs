@@ -46,18 +46,21 @@ pub(crate) async fn apply(
 
     let keys = KeyEncoder::new(job.contract)?;
     let mut merge = Merge { keys: &keys, changes: &valid, own_rows, balance };
-    let deciding = winners(&keys, &valid)?;
+    let mut deciding = winners(&keys, &valid)?;
     let touched = touched_files(base, &keys, &deciding).await?;
     let found = merge.found(&touched, &deciding)?;
-    let revived = merge.suspicious(&deciding, &found, &plan.applied.watermark_seq);
-    let (decisions, changes, balance) = if revived.is_empty() {
+    let doubtful = merge.suspicious(&deciding, &found, &plan.applied.watermark_seq);
+    let (decisions, changes, balance) = if doubtful.is_empty() {
         (merge.decide(&deciding, &found)?, valid.clone(), merge.balance)
     } else {
-        let all = with_history(job, quality, &keys, &valid, &revived, plan).await?;
-        // History may speak of further keys; only those of the batch were looked up.
+        let all = with_history(job, quality, &keys, &valid, &doubtful, plan).await?;
+        // The history of other keys is incomplete: for them the batch alone decides.
         let mut whole = winners(&keys, &all)?;
-        whole.retain(|key, _| deciding.contains_key(key));
-        let deciding = whole;
+        for key in doubtful {
+            if let Some(winner) = whole.remove(&key) {
+                deciding.insert(key, winner);
+            }
+        }
         let mut merge = Merge { keys: &keys, changes: &all, own_rows, balance };
         (merge.decide(&deciding, &found)?, all.clone(), merge.balance)
     };
@@ -157,7 +160,7 @@ async fn with_history(
     quality: &QualityPlan,
     keys: &KeyEncoder,
     own: &Changes,
-    revived: &HashSet<OwnedRow>,
+    doubtful: &HashSet<OwnedRow>,
     plan: &SilverPlan,
 ) -> Result<Changes, TransformError> {
     let mut parts = vec![own.clone()];
@@ -171,7 +174,8 @@ async fn with_history(
         let changes = bronze::read(job.contract, &object.key, 0, content)?;
         let (after, before) = (keys.encode(&changes.source)?, keys.encode(&changes.before)?);
         let about = |row: usize| {
-            revived.contains(&after.row(row).owned()) || revived.contains(&before.row(row).owned())
+            doubtful.contains(&after.row(row).owned())
+                || doubtful.contains(&before.row(row).owned())
         };
         let mask: BooleanArray = (0..changes.len()).map(|row| Some(about(row))).collect();
         let about = changes.filter(&mask)?;
