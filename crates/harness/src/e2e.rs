@@ -19,7 +19,7 @@ use crate::breaks::{self, BreakPoint};
 use crate::failure::HarnessError;
 use crate::readers;
 use crate::report::Report;
-use crate::runner::Runner;
+use crate::runner::{Runner, Telling};
 use crate::stack::{Paths, Stack, StackRequest};
 use crate::verify::Difference;
 use source::Source;
@@ -43,7 +43,8 @@ pub async fn run(
         paths.definition = breaks::open_column(&paths.definition, work.path())?;
     }
     let (stack, arrivals) = start(paths, options, report).await?;
-    let runner = Runner::start(&stack.lake, stack.glue_client.clone(), arrivals)
+    let telling = Telling { printer: report.printer(), logs: stack.paths.work.join("jobs") };
+    let runner = Runner::start(&stack.lake, stack.glue_client.clone(), arrivals, telling)
         .map_err(medallion::error::CliError::from)?;
     let outcome = tokio::select! {
         outcome = scenario(&stack, &runner, options, report) => outcome,
@@ -106,7 +107,7 @@ async fn start(
         started = Stack::start(request) => started?,
         () = interrupted() => return Err(HarnessError::Interrupted),
     };
-    let mysql = format!("{} ({})", stack.mysql.version(), stack.mysql.origin());
+    let mysql = format!("MySQL {} from {}", stack.mysql.version(), stack.mysql.origin());
     report.step("mysql and stack", 0, 0, &mysql);
     report
         .line("endpoints", &format!("S3 {}, Glue {}", stack.s3.endpoint(), stack.glue.endpoint()));

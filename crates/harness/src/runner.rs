@@ -1,6 +1,7 @@
 //! Runs the flow locally: S3 events in, Glue job runs out, and their ends back in.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aws_sdk_glue::types::{JobRun, JobRunState};
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::aws::s3::ObjectCreated;
+use crate::report::Printer;
 use crate::stack::job_name;
 
 /// Arrivals within this time are gathered before anything is started.
@@ -43,6 +45,26 @@ pub struct Quiet {
     pub runs: Vec<EndedRun>,
     /// The jobs that were given up, with the last reason and run id.
     pub alarms: Vec<(Job, String, String)>,
+}
+
+/// Tells about each ended run on the terminal.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// Where to.
+    pub printer: Printer,
+    /// Folder of the runs' logs, `<run id>.log`.
+    pub logs: PathBuf,
+}
+
+impl Telling {
+    /// The last line of the run's log says what it did.
+    fn tell(&self, run: &EndedRun) {
+        let log = std::fs::read_to_string(self.logs.join(format!("{}.log", run.run_id)));
+        let log = log.unwrap_or_default();
+        let said = log.lines().last().unwrap_or_default();
+        let failed = if run.failure.is_some() { "FAILED " } else { "" };
+        self.printer.print("job", &format!("{failed}{said} ({:.1} s)", run.wall.as_secs_f64()));
+    }
 }
 
 enum Order {
@@ -100,12 +122,14 @@ impl Runner {
         lake: &LakeDefinition,
         glue: aws_sdk_glue::Client,
         arrivals: UnboundedReceiver<ObjectCreated>,
+        telling: Telling,
     ) -> Result<Runner, TransformError> {
         let flow = flow_of(lake)?;
         let (orders, inbox) = unbounded_channel();
         let (ends, ended) = unbounded_channel();
         let names = JobNames { silver: job_name(lake, "silver"), gold: job_name(lake, "gold") };
-        let run = Loop { flow, glue, names, ends, quiet: Quiet::default(), waiting: Vec::new() };
+        let quiet = Quiet::default();
+        let run = Loop { flow, glue, names, ends, quiet, waiting: Vec::new(), telling };
         Ok(Runner { orders, task: tokio::spawn(run.run(arrivals, inbox, ended)) })
     }
 
@@ -135,6 +159,7 @@ struct Loop {
     ends: UnboundedSender<EndedRun>,
     quiet: Quiet,
     waiting: Vec<oneshot::Sender<Quiet>>,
+    telling: Telling,
 }
 
 impl Loop {
@@ -190,6 +215,7 @@ impl Loop {
                 Event::Failed { job, retryable, reason: reason.clone() }
             }
         };
+        self.telling.tell(&end);
         self.quiet.runs.push(end);
         self.handle(event);
     }

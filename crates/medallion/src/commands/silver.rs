@@ -25,7 +25,8 @@ pub(crate) async fn run(place: &Place, table: &TableId, plan: bool) -> Result<()
     match job.run().await? {
         SilverOutcome::UpToDate => println!("silver {table}: nothing new"),
         SilverOutcome::Committed { files, balance, snapshot } => {
-            println!("silver {table}: {files} files, {balance}; snapshot {snapshot}");
+            let plural = if files == 1 { "" } else { "s" };
+            println!("silver {table}: {files} file{plural}, {balance}; snapshot {snapshot}");
         }
     }
     Ok(())

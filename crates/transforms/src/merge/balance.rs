@@ -50,8 +50,9 @@ impl Balance {
 
 impl fmt::Display for Balance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> =
-            self.counters().iter().map(|(name, n)| format!("{name} {n}")).collect();
+        // Zeros say nothing, but `read` is always there.
+        let told = self.counters().into_iter().filter(|(name, n)| *n > 0 || *name == "read");
+        let parts: Vec<String> = told.map(|(name, n)| format!("{name} {n}")).collect();
         f.write_str(&parts.join(", "))
     }
 }
