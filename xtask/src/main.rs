@@ -68,11 +68,29 @@ fn cargo() -> Command {
     command
 }
 
-/// Where cargo puts what it builds.
-fn target() -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    root().join(target)
+/// The folder of built programs, in which this one lies too.
+fn programs() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|e| format!("this program has no path: {e}"))?;
+    own.parent().map(Path::to_owned).ok_or_else(|| "this program has no folder".to_owned())
+}
+
+/// A developer's own AWS and proxy must not get between the stack and its jobs.
+fn isolate(command: &mut Command) {
+    for name in [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_GLUE",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    ] {
+        command.env_remove(name);
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let others = std::env::var(name).unwrap_or_default();
+        command.env(name, format!("{others},127.0.0.1"));
+    }
 }
 
 fn status(mut command: Command) -> Result<ExitCode, String> {
@@ -91,10 +109,12 @@ fn build() -> Result<(), String> {
 /// Replaces this process by the harness, so that signals reach it and nobody else.
 fn harness(task: &str, arguments: Vec<OsString>) -> Result<ExitCode, String> {
     build()?;
-    let debug = target().join("debug");
-    let mut command = Command::new(debug.join("medallion-harness"));
+    let programs = programs()?;
+    let mut command = Command::new(programs.join("medallion-harness"));
     command.current_dir(root()).arg(task).args(arguments);
-    command.env("MEDALLION_BIN", debug.join("medallion")).env("MEDALLION_TARGET", target());
+    command.env("MEDALLION_BIN", programs.join("medallion"));
+    command.env("MEDALLION_TARGET", programs.parent().unwrap_or(&programs));
+    isolate(&mut command);
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
@@ -108,8 +128,7 @@ fn test(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     build()?;
     let mut command = cargo();
     command.args(["test", "--workspace"]).args(arguments);
-    command.env("MEDALLION_BIN", target().join("debug/medallion"));
-    command.env("MEDALLION_TARGET", target());
+    isolate(&mut command);
     status(command)
 }
 

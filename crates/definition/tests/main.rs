@@ -106,6 +106,8 @@ fn each_mistake_is_one_finding_with_its_place() {
         ("key = [\"id\"]", "key = []", "tables/orders.toml:4 contract/key-missing"),
         ("key = [\"id\"]", "key = [\"no\"]", "tables/orders.toml:4 contract/key-column"),
         ("nullable = false", "nullable = true", "tables/orders.toml:6 contract/key-column"),
+        ("\"internal\"", "\"personal\"", "tables/orders.toml:6 contract/key-column"),
+        ("key = [\"id\"]", "key = [\"email\"]", "tables/orders.toml:12 contract/key-column"),
         ("bigint unsigned", "bignum", "tables/orders.toml:8 definition/bad-value"),
         ("[\"email\"]\ncheck", "[\"mail\"]\ncheck", "tables/orders.toml:17 contract/rule"),
         (

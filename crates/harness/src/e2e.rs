@@ -4,13 +4,15 @@ mod options;
 mod source;
 mod steps;
 mod verification;
+mod work_folder;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use medallion::files;
 use medallion_definition::name::Layer;
-use mysql_async::{Conn, Opts};
+use mysql_async::{Conn, Opts, OptsBuilder};
 
 pub use options::{E2eOptions, default_paths};
 
@@ -19,17 +21,19 @@ use crate::breaks::{self, BreakPoint};
 use crate::failure::HarnessError;
 use crate::readers;
 use crate::report::Report;
-use crate::runner::{Runner, Telling};
+use crate::runner::{Runner, Telling, flow_of};
 use crate::stack::{Paths, Stack, StackRequest};
 use crate::verify::Difference;
 use source::Source;
+use work_folder::interrupted;
 
 /// The table that the breaks strike.
 const BROKEN_TABLE: &str = "crm.customers";
 /// The column that `corrupt-silver` alters.
 const BROKEN_COLUMN: &str = "full_name";
 
-/// Runs the scenario and returns what the verification found.
+/// Runs the scenario and returns what the verification found. The folder of the run stays when it
+/// failed, because messages name logs in it.
 ///
 /// # Errors
 /// When a step fails; the stack is ended in any case.
@@ -38,44 +42,42 @@ pub async fn run(
     report: &mut Report,
 ) -> Result<Vec<Difference>, HarnessError> {
     let work = options.work_folder()?;
-    let mut paths = default_paths(work.path().to_owned(), options.definition.clone());
-    if options.break_point == Some(BreakPoint::OpenColumn) {
-        paths.definition = breaks::open_column(&paths.definition, work.path())?;
-    }
-    let (stack, arrivals) = start(paths, options, report).await?;
-    let telling = Telling { printer: report.printer(), logs: stack.paths.work.join("jobs") };
-    let runner = Runner::start(&stack.lake, stack.glue_client.clone(), arrivals, telling)
-        .map_err(medallion::error::CliError::from)?;
-    let outcome = tokio::select! {
-        outcome = scenario(&stack, &runner, options, report) => outcome,
-        () = interrupted() => Err(HarnessError::Interrupted),
-    };
-    if options.up && outcome.is_ok() {
-        steps::stay_up(&stack, report).await;
-    }
-    drop(runner);
-    stack.stop().await;
-    match work.keep_if(options.keep) {
+    let outcome = on_stack(options, work.path(), report).await;
+    let failed = matches!(&outcome, Err(error) if !matches!(error, HarnessError::Interrupted));
+    match work.end(options.keep, failed).await {
         Some(kept) => report.line("kept", &kept.display().to_string()),
         None => report.line("stopped", "nothing is left running"),
     }
     outcome
 }
 
-/// Ctrl-C or a polite request to end.
-async fn interrupted() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
+async fn on_stack(
+    options: &E2eOptions,
+    work: &Path,
+    report: &mut Report,
+) -> Result<Vec<Difference>, HarnessError> {
+    let mut paths = default_paths(work.to_owned(), options.definition.clone());
+    if options.break_point == Some(BreakPoint::OpenColumn) {
+        paths.definition = breaks::open_column(&paths.definition, work)?;
     }
+    let (stack, arrivals) = start(paths, options, report).await?;
+    let telling = Telling { printer: report.printer(), logs: stack.paths.work.join("jobs") };
+    let runner = Runner::start(&stack.lake, stack.glue_client.clone(), arrivals, telling)
+        .map_err(medallion::error::CliError::from)?;
+    let ours = Cell::new(false);
+    let outcome = tokio::select! {
+        outcome = scenario(&stack, &runner, options, &ours, report) => outcome,
+        () = interrupted() => Err(HarnessError::Interrupted),
+    };
+    if options.up && outcome.is_ok() {
+        steps::stay_up(&stack, report).await;
+    }
+    drop(runner);
+    if options.mysql_url.is_some() && ours.get() {
+        source::clean(&stack, report).await;
+    }
+    stack.stop().await;
+    outcome
 }
 
 async fn start(
@@ -87,6 +89,8 @@ async fn start(
     HarnessError,
 > {
     let lake = files::definition(&paths.definition)?;
+    // What a model reads is known without a stack, and wrong models are told before one starts.
+    flow_of(&lake).map_err(medallion::error::CliError::from)?;
     let environment = files::environment(&paths.environment)?;
     let (tables, models) = (lake.tables.len(), lake.models.len());
     let groups = lake.policy.groups.len();
@@ -114,20 +118,19 @@ async fn start(
     Ok((stack, arrivals))
 }
 
-/// The steps from an empty source to a verified lake. A server that was given is left as it was.
+/// The steps from an empty source to a verified lake. `ours` tells that the schemas at the source
+/// are the run's own from here on.
 async fn scenario(
     stack: &Stack,
     runner: &Runner,
     options: &E2eOptions,
+    ours: &Cell<bool>,
     report: &mut Report,
 ) -> Result<Vec<Difference>, HarnessError> {
     let mut conn = connect(stack).await?;
     source::check(stack, &mut conn).await?;
-    let outcome = lake(stack, runner, &mut conn, options, report).await;
-    if options.mysql_url.is_some() {
-        source::clean(&mut conn).await?;
-    }
-    outcome
+    ours.set(true);
+    lake(stack, runner, &mut conn, options, report).await
 }
 
 async fn lake(
@@ -160,18 +163,22 @@ async fn lake(
     }
     steps::answer_as_persona(stack, report).await?;
     let mut found = verification::everything(stack, conn, &source, &written, report).await?;
+    if !found.is_empty() {
+        // What was found is told; no later step may fail and hide it.
+        return Ok(found);
+    }
     if options.readers {
         found.extend(readers::verify(stack, report).await?);
     }
-    if break_point != Some(BreakPoint::CorruptSilver) {
-        found.extend(steps::second_run(stack, runner, report).await?);
-    }
+    found.extend(steps::second_run(stack, runner, report).await?);
     Ok(found)
 }
 
 async fn connect(stack: &Stack) -> Result<Conn, HarnessError> {
     let opts = Opts::from_url(stack.mysql.url())
         .map_err(|e| HarnessError::set_up("the connection to MySQL", e))?;
+    // Over TCP, as the replicator: a local socket may belong to another server.
+    let opts = OptsBuilder::from_opts(opts).prefer_socket(false);
     Conn::new(opts).await.map_err(|e| HarnessError::set_up("the connection to MySQL", e))
 }
 
@@ -198,28 +205,4 @@ fn rows_by_table(written: &[(String, u64)], stack: &Stack) -> BTreeMap<String, u
         rows.insert(format!("bronze.{}", contract.table.lake_table()), sum);
     }
     rows
-}
-
-/// A folder for one run, removed at the end unless it is to be kept.
-#[derive(Debug)]
-pub(crate) enum WorkFolder {
-    Temporary(tempfile::TempDir),
-    Given(PathBuf),
-}
-
-impl WorkFolder {
-    fn path(&self) -> &std::path::Path {
-        match self {
-            WorkFolder::Temporary(folder) => folder.path(),
-            WorkFolder::Given(path) => path,
-        }
-    }
-
-    fn keep_if(self, keep: bool) -> Option<PathBuf> {
-        match self {
-            WorkFolder::Temporary(folder) if keep => Some(folder.keep()),
-            WorkFolder::Temporary(_) => None,
-            WorkFolder::Given(path) => Some(path),
-        }
-    }
 }

@@ -77,6 +77,9 @@ pub enum HarnessError {
         /// The log.
         log: String,
     },
+    /// The runner's task went away.
+    #[error("the runner ended without a word")]
+    RunnerGone,
     /// Something took longer than it may.
     #[error("{what} took longer than {seconds} s")]
     Timeout {
@@ -115,7 +118,9 @@ impl HarnessError {
             HarnessError::Medallion(error) => error.exit_code(),
             HarnessError::Interrupted => 130,
             HarnessError::Timeout { .. } => exit::RETRYABLE,
-            HarnessError::OwnPath(_) | HarnessError::ReplicatorGone => exit::BUG,
+            HarnessError::OwnPath(_) | HarnessError::ReplicatorGone | HarnessError::RunnerGone => {
+                exit::BUG
+            }
             HarnessError::MySql(_)
             | HarnessError::S3(_)
             | HarnessError::Glue(_)

@@ -47,7 +47,11 @@ pub async fn verify(stack: &Stack, report: &mut Report) -> Result<Vec<Difference
         }
         Some(3) => {
             report.step("readers", 0, 0, "DIFFERENCES");
-            Ok(text.lines().filter_map(difference).collect())
+            let mut found: Vec<Difference> = text.lines().filter_map(difference).collect();
+            if found.is_empty() {
+                found.extend(difference("different readers all: they differ, and do not say how"));
+            }
+            Ok(found)
         }
         _ => Err(HarnessError::Readers(String::from_utf8_lossy(&output.stderr).into_owned())),
     }
@@ -89,5 +93,7 @@ async fn run(program: impl AsRef<Path>, arguments: &[&Path]) -> Result<(), Harne
     if output.status.success() {
         return Ok(());
     }
-    Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+    let said = [output.stdout, output.stderr].concat();
+    let hint = "hint: this needs python3 with venv, and PyPI";
+    Err(failed(format!("{}\n    {hint}", String::from_utf8_lossy(&said).trim())))
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use aws_sdk_glue::error::ProvideErrorMetadata;
 use aws_sdk_glue::types::{JobRun, JobRunState};
 use medallion::exit;
 use medallion_definition::lake::LakeDefinition;
-use medallion_definition::name::Layer;
+use medallion_definition::name::{Layer, TableId};
 use medallion_ingestion::layout::BronzeKey;
 use medallion_orchestration::{Action, Event, Flow, Job};
 use medallion_transforms::error::TransformError;
@@ -24,6 +25,15 @@ use crate::stack::job_name;
 const GATHER: Duration = Duration::from_millis(150);
 /// How often the state of a job run is asked for.
 const POLL: Duration = Duration::from_millis(50);
+/// After so many unanswered questions in a row a run is given up.
+const SILENT_POLLS: u32 = 100;
+/// Refusals of a start that pass by themselves.
+const BUSY: [&str; 4] = [
+    "ConcurrentRunsExceededException",
+    "ThrottlingException",
+    "InternalServiceException",
+    "OperationTimeoutException",
+];
 
 /// One ended job run.
 #[derive(Clone, Debug)]
@@ -33,9 +43,18 @@ pub struct EndedRun {
     /// Wall time from start to end.
     pub wall: Duration,
     /// Why it failed, if it did.
-    pub failure: Option<String>,
+    pub failure: Option<Failure>,
     /// Glue's id of the run; also the name of its log.
     pub run_id: String,
+}
+
+/// Why a run failed, and whether another one may do better.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Another run may succeed.
+    pub retryable: bool,
+    /// In words.
+    pub reason: String,
 }
 
 /// What the runner did since it was last asked.
@@ -174,10 +193,13 @@ impl Loop {
                 biased;
                 arrival = arrivals.recv() => {
                     let Some(arrival) = arrival else { return };
+                    let Some(table) = bronze_table(&arrival) else { continue };
                     tokio::time::sleep(GATHER).await;
-                    self.arrived(&arrival);
+                    self.handle(Event::Arrived(table));
                     while let Ok(next) = arrivals.try_recv() {
-                        self.arrived(&next);
+                        if let Some(table) = bronze_table(&next) {
+                            self.handle(Event::Arrived(table));
+                        }
                     }
                 }
                 end = ended.recv() => {
@@ -199,20 +221,12 @@ impl Loop {
         }
     }
 
-    /// Only Bronze objects matter; everything else in the bucket is written by the jobs.
-    fn arrived(&mut self, object: &ObjectCreated) {
-        if let Ok(key) = object.key.parse::<BronzeKey>() {
-            self.handle(Event::Arrived(key.table().clone()));
-        }
-    }
-
     fn ended(&mut self, end: EndedRun) {
         let job = end.job.clone();
         let event = match &end.failure {
             None => Event::Succeeded(job),
-            Some(reason) => {
-                let retryable = reason.contains(&format!("exit code {}", exit::RETRYABLE));
-                Event::Failed { job, retryable, reason: reason.clone() }
+            Some(Failure { retryable, reason }) => {
+                Event::Failed { job, retryable: *retryable, reason: reason.clone() }
             }
         };
         self.telling.tell(&end);
@@ -248,33 +262,48 @@ impl Loop {
     }
 }
 
+/// Only Bronze objects matter; everything else in the bucket is written by the jobs.
+fn bronze_table(object: &ObjectCreated) -> Option<TableId> {
+    object.key.parse::<BronzeKey>().ok().map(|key| key.table().clone())
+}
+
 /// `glue:startJobRun.sync`: starts a run and waits for its end.
 async fn run_job(
     glue: &aws_sdk_glue::Client,
     name: &str,
     key: &str,
     value: &str,
-) -> (String, Option<String>) {
+) -> (String, Option<Failure>) {
     let started = glue.start_job_run().job_name(name).arguments(key, value).send().await;
     let run_id = match started {
         Ok(started) => started.job_run_id.unwrap_or_default(),
-        Err(error) => return (String::new(), Some(format!("Glue refused the run: {error:?}"))),
+        Err(error) => {
+            let code = error.code().unwrap_or("no reply").to_owned();
+            let retryable = error.code().is_none_or(|code| BUSY.contains(&code));
+            let reason = format!("Glue does not start the run: {code}");
+            return (String::new(), Some(Failure { retryable, reason }));
+        }
     };
-    loop {
+    // The run goes on whether or not Glue can be asked: only a long silence gives it up.
+    let mut silent = 0;
+    while silent < SILENT_POLLS {
         tokio::time::sleep(POLL).await;
-        let run = glue.get_job_run().job_name(name).run_id(&run_id).send().await;
-        let run = match run {
-            Ok(reply) => reply.job_run,
-            Err(error) => return (run_id, Some(format!("Glue forgot the run: {error:?}"))),
-        };
-        if let Some(outcome) = run.as_ref().and_then(outcome) {
-            return (run_id, outcome.err());
+        match glue.get_job_run().job_name(name).run_id(&run_id).send().await {
+            Ok(reply) => {
+                silent = 0;
+                if let Some(outcome) = reply.job_run.as_ref().and_then(outcome) {
+                    return (run_id, outcome.err());
+                }
+            }
+            Err(_) => silent += 1,
         }
     }
+    let reason = "Glue no longer tells how the run does".to_owned();
+    (run_id, Some(Failure { retryable: false, reason }))
 }
 
 /// `None` while the run is under way.
-fn outcome(run: &JobRun) -> Option<Result<(), String>> {
+fn outcome(run: &JobRun) -> Option<Result<(), Failure>> {
     match run.job_run_state.as_ref()? {
         JobRunState::Succeeded => Some(Ok(())),
         JobRunState::Starting
@@ -283,7 +312,9 @@ fn outcome(run: &JobRun) -> Option<Result<(), String>> {
         | JobRunState::Stopping => None,
         state => {
             let message = run.error_message.clone().unwrap_or_default();
-            Some(Err(format!("{state}: {message}")))
+            // Glue has no field for the exit code; its message ends the same way for every job.
+            let retryable = message.contains(&format!("exit code {}", exit::RETRYABLE));
+            Some(Err(Failure { retryable, reason: format!("{state}: {message}") }))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A Bronze sink that makes pairs of changes trade their sequence numbers, once.
+//! A Bronze sink that makes pairs of changes trade their sequence numbers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,8 @@ use medallion_replicator::sink::{BronzeSink, S3Sink, SinkError};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-/// Passes everything on; when armed, alters the first file of the table in which one key was
-/// inserted and then updated, so that the insert claims to be the later of the two.
+/// Passes everything on; when armed, alters the files of the table in which a key was inserted and
+/// then updated, so that the insert claims to be the later of the two.
 #[derive(Debug)]
 pub struct SwappingSink {
     inner: S3Sink,
@@ -36,19 +36,23 @@ impl SwappingSink {
 
     fn altered(&self, key: &BronzeKey, content: &Bytes) -> Option<Bytes> {
         let (table, column) = self.target.as_ref()?;
-        if self.swapped() || key.table() != table || key.is_full_load() {
+        if key.table() != table || key.is_full_load() {
             return None;
         }
-        let altered = swap(content, column)?;
-        self.done.store(true, Ordering::SeqCst);
-        Some(altered)
+        swap(content, column)
     }
 }
 
 impl BronzeSink for SwappingSink {
     async fn put(&self, key: &BronzeKey, file: Bytes) -> Result<(), SinkError> {
-        let file = self.altered(key, &file).unwrap_or(file);
-        self.inner.put(key, file).await
+        match self.altered(key, &file) {
+            None => self.inner.put(key, file).await,
+            Some(altered) => {
+                self.inner.put(key, altered).await?;
+                self.done.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+        }
     }
 
     async fn remove_loads_after(&self, table: &TableId, last: u32) -> Result<(), SinkError> {

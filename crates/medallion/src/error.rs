@@ -79,6 +79,12 @@ impl CliError {
             CliError::Findings(_) | CliError::Unknown { .. } => exit::FINDINGS,
             CliError::Usage(_) => exit::USAGE,
             CliError::Unreadable { .. } | CliError::Session(_) => exit::OPERATOR,
+            CliError::Transform(
+                TransformError::UnknownInput { .. }
+                | TransformError::Circle { .. }
+                | TransformError::Query { .. }
+                | TransformError::Quality { .. },
+            ) => exit::FINDINGS,
             CliError::Transform(error) => match error.advice() {
                 Advice::Retry => exit::RETRYABLE,
                 Advice::Operator => exit::OPERATOR,

@@ -131,8 +131,10 @@ impl Flow {
     fn touch(&mut self, job: &Job) {
         if let Some(state) = self.jobs.get_mut(job) {
             state.dirty = true;
-            state.broken = false;
-            state.failures = 0;
+            if state.broken {
+                state.broken = false;
+                state.failures = 0;
+            }
         }
     }
 
@@ -159,7 +161,9 @@ impl Flow {
             state.dirty = true;
             return None;
         }
-        state.broken = true;
+        // What arrived while the job ran may be the repair: then it is looked at again.
+        state.broken = !state.dirty;
+        state.failures = 0;
         Some(Action::Alarm { job: job.clone(), reason })
     }
 
@@ -256,6 +260,32 @@ mod tests {
         assert_eq!(flow.handle(Event::Succeeded(silver("b"))), [Action::Start(gold("of_b"))]);
         assert_eq!(flow.broken(), [&silver("a")]);
         assert_eq!(flow.handle(arrived("a")), [Action::Start(silver("a"))]);
+    }
+
+    #[test]
+    fn what_arrives_while_a_job_fails_for_good_is_looked_at() {
+        let mut flow = flow();
+        flow.handle(arrived("a"));
+        assert_eq!(flow.handle(arrived("a")), []);
+        let fatal = Event::Failed { job: silver("a"), retryable: false, reason: String::new() };
+        let alarm = Action::Alarm { job: silver("a"), reason: String::new() };
+        assert_eq!(flow.handle(fatal), [alarm, Action::Start(silver("a"))]);
+        assert!(flow.broken().is_empty());
+    }
+
+    #[test]
+    fn arrivals_do_not_keep_a_failing_job_alive_for_ever() {
+        let mut flow = flow();
+        flow.handle(arrived("b"));
+        let failure =
+            || Event::Failed { job: silver("b"), retryable: true, reason: "throttled".to_owned() };
+        let mut alarms = 0;
+        for _ in 0..3 * (RETRIES + 1) {
+            flow.handle(arrived("b"));
+            let actions = flow.handle(failure());
+            alarms += actions.iter().filter(|a| matches!(a, Action::Alarm { .. })).count();
+        }
+        assert_eq!(alarms, 3);
     }
 
     #[test]

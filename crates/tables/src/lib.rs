@@ -10,6 +10,7 @@
 
 pub mod catalog;
 pub mod commit;
+mod differences;
 mod failure;
 pub mod files;
 pub mod provider;

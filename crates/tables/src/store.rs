@@ -88,6 +88,8 @@ pub struct ObjectMeta {
     pub etag: String,
     /// Size in bytes.
     pub size: u64,
+    /// When it was written, microseconds since the epoch.
+    pub modified_micros: i64,
 }
 
 /// One bucket and the client to reach it.
@@ -161,6 +163,9 @@ impl Bucket {
                 key: object.key().unwrap_or_default().to_owned(),
                 etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
                 size: u64::try_from(object.size().unwrap_or_default()).unwrap_or_default(),
+                modified_micros: object.last_modified().map_or(0, |time| {
+                    time.secs() * 1_000_000 + i64::from(time.subsec_nanos() / 1_000)
+                }),
             }));
         }
         found.sort();

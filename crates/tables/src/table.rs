@@ -1,6 +1,6 @@
 //! A table at one metadata file.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array};
@@ -151,10 +151,11 @@ impl LakeTable {
     /// ones have been expired.
     pub fn history(&self) -> Vec<&Snapshot> {
         let mut found: Vec<&Snapshot> = Vec::new();
+        let mut seen = HashSet::new();
         let mut next = self.snapshot_id();
         while let Some(id) = next {
             let Some(snapshot) = self.metadata().snapshot_by_id(id) else { break };
-            if found.iter().any(|s| s.snapshot_id() == id) {
+            if !seen.insert(id) {
                 break;
             }
             next = snapshot.parent_snapshot_id();

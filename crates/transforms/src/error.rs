@@ -61,19 +61,18 @@ pub enum TransformError {
         source: Box<QualityError>,
     },
     /// A model reads a table that does not exist.
-    #[error("the model `{model}` reads `{input}`, which is no table of the lake")]
+    #[error(
+        "{place}: the model `{model}` reads `{input}`, which is no table that models can read\n    \
+         hint: known are {}", known.join(", ")
+    )]
     UnknownInput {
         /// The model.
         model: String,
+        /// File and first line of the query.
+        place: String,
+        /// The tables that models can read.
+        known: Vec<String>,
         /// The table as the query names it.
-        input: String,
-    },
-    /// An input of a model has not been built yet.
-    #[error("the model `{model}` reads `{input}`, which has not been built yet")]
-    InputNotBuilt {
-        /// The model.
-        model: String,
-        /// The table.
         input: String,
     },
     /// Models that read each other.
@@ -82,8 +81,29 @@ pub enum TransformError {
         /// Their names.
         models: String,
     },
-    /// The query of a model does not plan or fails.
-    #[error("the query of the model `{model}` (from {place}) failed")]
+    /// A table in the lake is not as the definition describes it; nothing was read or written.
+    #[error("the table `{table}` is not as it is defined: {}", differences.join("; "))]
+    SchemaDiffers {
+        /// The Glue table.
+        table: String,
+        /// What differs.
+        differences: Vec<String>,
+    },
+    /// The query of a model failed on some row. The reason is left out, since it may quote the row.
+    #[error(
+        "the query of the model `{model}` (from {place}) failed on some row\n    \
+         hint: guard casts and divisions with CASE; `medallion query` tells more"
+    )]
+    Evaluation {
+        /// The model.
+        model: String,
+        /// File and first line of the query.
+        place: String,
+        /// The table could not be read at all: worth a retry.
+        retryable: bool,
+    },
+    /// The query of a model does not plan.
+    #[error("the query of the model `{model}` (from {place}) does not plan")]
     Query {
         /// The model.
         model: String,
@@ -157,15 +177,22 @@ impl TransformError {
     pub fn advice(&self) -> Advice {
         let retry_or_operator = |retry: bool| if retry { Advice::Retry } else { Advice::Operator };
         match self {
-            TransformError::Warehouse(source) => retry_or_operator(source.is_retryable()),
-            TransformError::Table(source) => retry_or_operator(source.is_retryable()),
+            TransformError::Warehouse(source) => {
+                retry_or_operator(source.is_retryable() || unavailable(source.as_ref()))
+            }
+            TransformError::Table(source) => {
+                retry_or_operator(source.is_retryable() || unavailable(source.as_ref()))
+            }
             TransformError::Store(source) => retry_or_operator(source.is_retryable()),
-            TransformError::Commit { source, .. } => retry_or_operator(source.is_retryable()),
+            TransformError::Commit { source, .. } => {
+                retry_or_operator(source.is_retryable() || unavailable(source.as_ref()))
+            }
+            TransformError::Evaluation { retryable, .. } => retry_or_operator(*retryable),
             TransformError::BronzeFile { .. }
             | TransformError::Reloaded { .. }
             | TransformError::Quality { .. }
             | TransformError::UnknownInput { .. }
-            | TransformError::InputNotBuilt { .. }
+            | TransformError::SchemaDiffers { .. }
             | TransformError::Circle { .. }
             | TransformError::Query { .. }
             | TransformError::Check { .. }
@@ -173,4 +200,11 @@ impl TransformError {
             TransformError::Balance { .. } | TransformError::Arrow(_) => Advice::Bug,
         }
     }
+}
+
+/// True when somewhere below the error S3 could not serve a request for the time being. Iceberg
+/// and Parquet wrap our storage's errors and lose their class on the way.
+pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |e| e.source())
+        .any(|e| e.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable))
 }

@@ -15,6 +15,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::DFParser;
 use datafusion::sql::resolve::resolve_table_references;
+use medallion_definition::catalogue;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::{ColumnName, Layer};
@@ -27,7 +28,7 @@ use medallion_tables::warehouse::Warehouse;
 use medallion_tables::writer::write_files;
 use sha2::{Digest, Sha256};
 
-use crate::error::TransformError;
+use crate::error::{TransformError, unavailable};
 use crate::{spec, summary};
 
 /// A table that a model reads.
@@ -60,16 +61,24 @@ pub fn inputs(lake: &LakeDefinition, model: &GoldModel) -> Result<BTreeSet<Input
                 .schema()
                 .and_then(|s| s.parse::<Layer>().ok())
                 .map(|layer| Input { layer, table: table.table().to_owned() });
-            let known = input.filter(|i| {
-                lake.catalogue().iter().any(|t| t.layer == i.layer && t.name == i.table)
-            });
-            inputs.insert(known.ok_or_else(|| TransformError::UnknownInput {
+            let known = readable(lake);
+            let found = input.filter(|i| known.contains(i));
+            inputs.insert(found.ok_or_else(|| TransformError::UnknownInput {
                 model: model.name.to_string(),
+                place: format!("{}:{}", model.file, model.sql_line),
+                known: known.iter().map(ToString::to_string).collect(),
                 input: table.to_string(),
             })?);
         }
     }
     Ok(inputs)
+}
+
+/// What models can read: Silver and each other. Bronze and quarantine are for people.
+fn readable(lake: &LakeDefinition) -> BTreeSet<Input> {
+    let served = |layer: Layer| matches!(layer, Layer::Silver | Layer::Gold);
+    let tables = lake.catalogue().into_iter().filter(|t| served(t.layer));
+    tables.map(|t| Input { layer: t.layer, table: t.name }).collect()
 }
 
 fn query_error(model: &GoldModel, source: DataFusionError) -> TransformError {
@@ -113,6 +122,8 @@ pub struct GoldPlan {
     pub model: String,
     /// The snapshot of every input.
     pub inputs: BTreeMap<String, i64>,
+    /// Inputs that do not exist yet; the model waits for them.
+    pub missing: Vec<String>,
     /// True when the published table was built from the same inputs by the same query.
     pub up_to_date: bool,
 }
@@ -122,6 +133,9 @@ impl fmt::Display for GoldPlan {
         writeln!(f, "gold plan for {}", self.model)?;
         for (table, snapshot) in &self.inputs {
             writeln!(f, "  reads {table} at snapshot {snapshot}")?;
+        }
+        if !self.missing.is_empty() {
+            return writeln!(f, "  to do: nothing yet, waiting for {}", self.missing.join(", "));
         }
         let todo =
             if self.up_to_date { "nothing: inputs and query are unchanged" } else { "build" };
@@ -134,6 +148,8 @@ impl fmt::Display for GoldPlan {
 pub enum GoldOutcome {
     /// Inputs and query are unchanged: nothing was written.
     UpToDate,
+    /// These inputs do not exist yet: nothing was written. Their jobs bring the model up again.
+    Waiting(Vec<String>),
     /// The table was replaced.
     Published {
         /// Its rows.
@@ -157,38 +173,52 @@ impl GoldJob<'_> {
     /// Looks up the inputs and compares them with what the published table was built from.
     ///
     /// # Errors
-    /// [`TransformError::InputNotBuilt`] when an input has no snapshot yet.
+    /// When an input cannot be read.
     pub async fn plan(
         &self,
-        base: &LakeTable,
+        base: Option<&LakeTable>,
     ) -> Result<(GoldPlan, Vec<(Input, LakeTable)>), TransformError> {
         let mut snapshots = BTreeMap::new();
-        let mut tables = Vec::new();
+        let (mut tables, mut missing) = (Vec::new(), Vec::new());
         for input in inputs(self.lake, self.model)? {
             let ident = spec::ident(self.lake, input.layer, &input.table);
-            let table = self.warehouse.load(&ident).await?;
-            let ready = table.and_then(|t| t.snapshot_id().map(|id| (t, id)));
-            let Some((table, snapshot)) = ready else {
-                let model = self.model.name.to_string();
-                return Err(TransformError::InputNotBuilt { model, input: input.to_string() });
-            };
-            snapshots.insert(input.to_string(), snapshot);
-            tables.push((input, table));
+            match self.warehouse.load(&ident).await? {
+                // A table without a snapshot is empty, as an empty source table makes it.
+                Some(table) => {
+                    snapshots.insert(input.to_string(), table.snapshot_id().unwrap_or_default());
+                    tables.push((input, table));
+                }
+                None => missing.push(input.to_string()),
+            }
         }
-        let built = base.summary();
+        let built = base.and_then(LakeTable::summary);
         let same =
             |key: &str, value: &str| built.and_then(|s| s.get(key)).is_some_and(|v| v == value);
-        let up_to_date = same(summary::INPUTS, &inputs_json(&snapshots))
+        let up_to_date = missing.is_empty()
+            && same(summary::INPUTS, &inputs_json(&snapshots))
             && same(summary::MODEL, &self.fingerprint());
         let model = self.model.name.to_string();
-        Ok((GoldPlan { model, inputs: snapshots, up_to_date }, tables))
+        Ok((GoldPlan { model, inputs: snapshots, missing, up_to_date }, tables))
+    }
+
+    /// The plan as a text for people; nothing is created or changed.
+    ///
+    /// # Errors
+    /// As [`GoldJob::plan`].
+    pub async fn explain(&self) -> Result<String, TransformError> {
+        let ident = spec::ident(self.lake, Layer::Gold, self.model.name.as_str());
+        let base = self.warehouse.load(&ident).await?;
+        Ok(self.plan(base.as_ref()).await?.0.to_string())
     }
 
     /// SHA-256 of everything in the model that decides over its table.
     fn fingerprint(&self) -> String {
-        let columns: Vec<String> =
-            self.model.columns.iter().map(|c| format!("{} {}", c.name, c.lake_type)).collect();
-        hex::encode(Sha256::digest(format!("{}\n{}", columns.join("\n"), self.model.sql)))
+        let columns = self.model.columns.iter().map(|c| {
+            format!("{} {} {} {}\n", c.name, c.lake_type, c.nullable, c.sensitivity.as_str())
+        });
+        let grain: Vec<&str> = self.model.grain.iter().map(ColumnName::as_str).collect();
+        let (columns, grain) = (columns.collect::<String>(), grain.join(","));
+        hex::encode(Sha256::digest(format!("{columns}{grain}\n{}", self.model.sql)))
     }
 
     /// The Gold table, created when it is not there yet.
@@ -198,7 +228,7 @@ impl GoldJob<'_> {
     pub async fn table(&self) -> Result<LakeTable, TransformError> {
         let ident = spec::ident(self.lake, Layer::Gold, self.model.name.as_str());
         let spec = spec::gold(self.warehouse.bucket().name(), self.model);
-        Ok(self.warehouse.ensure_table(&ident, &spec).await?)
+        spec::ensure(self.warehouse, &ident, &spec).await
     }
 
     /// Builds, checks and publishes.
@@ -206,13 +236,16 @@ impl GoldJob<'_> {
     /// # Errors
     /// Any [`TransformError`]; the published table is then as it was.
     pub async fn run(&self) -> Result<GoldOutcome, TransformError> {
-        let base = self.table().await?;
-        let (plan, tables) = self.plan(&base).await?;
+        let ident = spec::ident(self.lake, Layer::Gold, self.model.name.as_str());
+        let (plan, tables) = self.plan(self.warehouse.load(&ident).await?.as_ref()).await?;
+        if !plan.missing.is_empty() {
+            return Ok(GoldOutcome::Waiting(plan.missing));
+        }
         if plan.up_to_date {
             return Ok(GoldOutcome::UpToDate);
         }
-        let result = self.build(tables).await?;
-        let rows = self.shape(&result, &base)?;
+        let base = self.table().await?;
+        let rows = self.shape(self.build(tables).await?)?;
         self.check(&rows)?;
         let count = rows.num_rows();
         let batches = if count == 0 { Vec::new() } else { vec![rows] };
@@ -233,25 +266,21 @@ impl GoldJob<'_> {
         })
     }
 
-    async fn build(
-        &self,
-        tables: Vec<(Input, LakeTable)>,
-    ) -> Result<Vec<RecordBatch>, TransformError> {
-        let failed = |e| query_error(self.model, e);
-        let context = session(tables).map_err(failed)?;
-        let frame = context.sql(&self.model.sql).await.map_err(failed)?;
-        frame.collect().await.map_err(failed)
+    async fn build(&self, tables: Vec<(Input, LakeTable)>) -> Result<RecordBatch, TransformError> {
+        let planning = |e| query_error(self.model, e);
+        let context = session(tables).map_err(planning)?;
+        let frame = context.sql(&self.model.sql).await.map_err(planning)?;
+        let schema = Arc::clone(frame.schema().inner());
+        let batches = frame.collect().await.map_err(|error| TransformError::Evaluation {
+            model: self.model.name.to_string(),
+            place: format!("{}:{}", self.model.file, self.model.sql_line),
+            retryable: unavailable(&error),
+        })?;
+        Ok(concat_batches(&schema, &batches)?)
     }
 
     /// The result in the declared columns: same names in the same order, cast to the types.
-    fn shape(
-        &self,
-        result: &[RecordBatch],
-        base: &LakeTable,
-    ) -> Result<RecordBatch, TransformError> {
-        let schema = Arc::clone(base.arrow_schema());
-        let Some(first) = result.first() else { return Ok(RecordBatch::new_empty(schema)) };
-        let rows = concat_batches(&first.schema(), result)?;
+    fn shape(&self, rows: RecordBatch) -> Result<RecordBatch, TransformError> {
         let returned: Vec<String> =
             rows.schema().fields().iter().map(|f| f.name().clone()).collect();
         let declared: Vec<String> = self.model.columns.iter().map(|c| c.name.to_string()).collect();
@@ -278,6 +307,7 @@ impl GoldJob<'_> {
                 return Err(self.red(format!("`{}` is NULL in {count} rows", declared.name)));
             }
         }
+        let schema = spec::rows_schema(&catalogue::gold(self.model));
         Ok(RecordBatch::try_new(schema, columns)?)
     }
 

@@ -22,6 +22,8 @@ use crate::summary::{self, Applied, BatchFile};
 
 /// How far back a file that sorts before the watermark is still looked for.
 pub const LOOK_BACK: Duration = Duration::days(2);
+/// The most Bronze bytes, as stored, that one batch applies.
+const BATCH_BYTES: u64 = 256 << 20;
 /// How often a batch is planned again after losing a race.
 const ATTEMPTS: usize = 5;
 
@@ -57,15 +59,36 @@ impl fmt::Display for SilverPlan {
 pub enum SilverOutcome {
     /// No new file: nothing was written.
     UpToDate,
-    /// One batch was committed.
+    /// One batch or more was committed.
     Committed {
-        /// The number of Bronze files.
+        /// The number of Bronze files applied, over all batches of the run.
         files: usize,
         /// Where each row went.
         balance: Balance,
+        /// Failures of rules that only warn, by rule.
+        warnings: BTreeMap<String, u64>,
         /// The new snapshot.
         snapshot: i64,
     },
+}
+
+impl SilverOutcome {
+    /// Both batches together.
+    fn and(self, later: SilverOutcome) -> SilverOutcome {
+        match (self, later) {
+            (done, SilverOutcome::UpToDate) => done,
+            (SilverOutcome::UpToDate, later) => later,
+            (
+                SilverOutcome::Committed { files: a, balance: x, warnings: mut all, .. },
+                SilverOutcome::Committed { files: b, balance: y, warnings, snapshot },
+            ) => {
+                for (rule, count) in warnings {
+                    *all.entry(rule).or_default() += count;
+                }
+                SilverOutcome::Committed { files: a + b, balance: x + y, warnings: all, snapshot }
+            }
+        }
+    }
 }
 
 /// The job of one table.
@@ -97,52 +120,78 @@ impl SilverJob<'_> {
         let name = self.contract.table.lake_table();
         let ident = spec::ident(self.lake, Layer::Silver, &name);
         let spec = spec::silver(self.warehouse.bucket().name(), self.contract);
-        Ok(self.warehouse.ensure_table(&ident, &spec).await?)
+        spec::ensure(self.warehouse, &ident, &spec).await
+    }
+
+    /// The plan as a text for people; nothing is created or changed.
+    ///
+    /// # Errors
+    /// As [`SilverJob::plan`].
+    pub async fn explain(&self) -> Result<String, TransformError> {
+        let ident = spec::ident(self.lake, Layer::Silver, &self.contract.table.lake_table());
+        let base = self.warehouse.load(&ident).await?;
+        Ok(self.plan(base.as_ref()).await?.to_string())
     }
 
     /// Finds the files that have not been applied, by listing Bronze; events are only hints.
     ///
     /// # Errors
     /// [`TransformError::Reloaded`] when an applied file has another etag now.
-    pub async fn plan(&self, base: &LakeTable) -> Result<SilverPlan, TransformError> {
+    pub async fn plan(&self, base: Option<&LakeTable>) -> Result<SilverPlan, TransformError> {
         let bucket = self.warehouse.bucket();
         let listed = bucket.list(&table_prefix(&self.contract.table)).await?;
-        let newest = base.summary().and_then(|s| s.get(summary::WATERMARK)).and_then(|k| place(k));
-        let limit = newest.as_ref().and_then(|(time, _)| time.map(|t| t - LOOK_BACK));
-        let young = |key: &str| match (place(key), limit) {
-            (Some((Some(time), _)), Some(limit)) => time >= limit,
-            _ => true,
+        let watermark = base.and_then(summary::watermark).and_then(|key| place(&key)?.0);
+        // A name from the future must not make everything that really comes look too old.
+        let now = chrono::DateTime::from_timestamp_micros(self.now_micros).map(|t| t.naive_utc());
+        let newest = watermark.map(|w| now.map_or(w, |now| w.min(now)));
+        let limit = newest.map(|newest| newest - LOOK_BACK);
+        let applied = match base {
+            Some(base) => summary::applied(bucket, base, limit).await?,
+            None => Applied::default(),
         };
-        let applied = summary::applied(bucket, base, young).await?;
-        let files = self.new_files(listed, &applied, young)?;
-        Ok(SilverPlan {
-            table: self.contract.table.clone(),
-            base: base.snapshot_id(),
-            files,
-            applied,
-        })
+        let files = self.new_files(listed, &applied, limit)?;
+        let base = base.and_then(LakeTable::snapshot_id);
+        Ok(SilverPlan { table: self.contract.table.clone(), base, files, applied })
     }
 
     fn new_files(
         &self,
         listed: Vec<ObjectMeta>,
         applied: &Applied,
-        young: impl Fn(&str) -> bool,
+        limit: Option<NaiveDateTime>,
     ) -> Result<Vec<BatchFile>, TransformError> {
         let mut files = BTreeMap::new();
         for object in listed {
             let Some(place) = place(&object.key) else { continue };
+            // Young by its name or by its arrival: a file that is put back later is found too.
+            let arrived = chrono::DateTime::from_timestamp_micros(object.modified_micros);
+            let young = match (place.0, limit) {
+                (Some(time), Some(limit)) => {
+                    time >= limit || arrived.is_none_or(|a| a.naive_utc() >= limit)
+                }
+                _ => true,
+            };
             match applied.files.get(&object.key) {
                 Some(etag) if *etag == object.etag => {}
                 Some(_) => return Err(TransformError::Reloaded { key: object.key }),
-                None if young(&object.key) => {
+                None if young => {
                     let ObjectMeta { key, etag, size, .. } = object;
                     files.insert(place, BatchFile { key, etag, size });
                 }
                 None => {}
             }
         }
-        Ok(files.into_values().collect())
+        // As many as one batch may hold, in order; the next batch takes the rest.
+        let mut bytes = 0;
+        let mut batch = Vec::new();
+        for file in files.into_values() {
+            bytes += file.size;
+            if bytes > BATCH_BYTES && !batch.is_empty() {
+                break;
+            }
+            batch.push(file);
+        }
+        Ok(batch)
     }
 
     /// Plans and applies batches until the commit succeeds; a lost race is planned again.
@@ -153,11 +202,12 @@ impl SilverJob<'_> {
         let quality = QualityPlan::new(self.contract)
             .map_err(|source| TransformError::quality(&self.contract.table, source))?;
         let mut attempt = 1;
+        let mut done = SilverOutcome::UpToDate;
         loop {
             let base = self.table().await?;
-            let plan = self.plan(&base).await?;
+            let plan = self.plan(Some(&base)).await?;
             if plan.files.is_empty() {
-                return Ok(SilverOutcome::UpToDate);
+                return Ok(done);
             }
             match merge::apply(self, &quality, &base, &plan).await {
                 Err(TransformError::Commit { source, .. })
@@ -165,7 +215,10 @@ impl SilverJob<'_> {
                 {
                     attempt += 1;
                 }
-                result => return result,
+                result => {
+                    done = done.and(result?);
+                    attempt = 1;
+                }
             }
         }
     }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use chrono::{DateTime, NaiveDateTime};
+use futures::StreamExt;
 use medallion_definition::name::TableId;
 use medallion_tables::store::Bucket;
 use medallion_tables::table::LakeTable;
@@ -11,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::TransformError;
+use crate::silver::place;
+
+/// How many batch records are read at a time.
+const PARALLEL: usize = 16;
 
 /// The batch's id: SHA-256 over its files' keys and etags.
 pub const BATCH: &str = "medallion.batch.id";
@@ -26,6 +32,8 @@ pub const WATERMARK_SEQ: &str = "medallion.watermark.seq";
 pub const LOAD_RECORDS: &str = "medallion.load.records";
 /// The program's version.
 pub const CODE_VERSION: &str = "medallion.version";
+/// Prefix of the counters of rules that only warn.
+pub const WARNINGS: &str = "medallion.warnings.";
 /// Prefix of the row counters.
 pub const ROWS: &str = "medallion.rows.";
 /// The snapshots that a Gold table was built from: JSON object of table to snapshot id.
@@ -68,16 +76,13 @@ impl BatchRecord {
         hex::encode(hash.finalize())
     }
 
-    /// Writes the record beside the table and returns its key and SHA-256.
+    /// Writes the record and returns its key and SHA-256. It lies outside every table's location:
+    /// the clean-up of a table would take it for an orphan.
     ///
     /// # Errors
     /// When the bucket refuses it.
-    pub async fn write(
-        &self,
-        bucket: &Bucket,
-        folder: &str,
-    ) -> Result<(String, String), TransformError> {
-        let key = format!("{folder}/batches/{}.json", self.id());
+    pub async fn write(&self, bucket: &Bucket) -> Result<(String, String), TransformError> {
+        let key = format!("batches/{}/{}.json", self.table, self.id());
         let json = serde_json::to_vec_pretty(self)
             .map_err(|e| TransformError::BatchRecord { key: key.clone(), reason: e.to_string() })?;
         let sha256 = hex::encode(Sha256::digest(&json));
@@ -110,19 +115,24 @@ pub struct Applied {
     pub watermark_seq: String,
     /// The batch records of the full load.
     pub load_records: BTreeSet<String>,
-    /// The ids of the batches within the look-back.
-    pub batches: BTreeSet<String>,
 }
 
-/// Reads back what a table's snapshots say was applied. `in_lookback` tells whether a snapshot
-/// with this watermark is young enough to matter.
+/// The newest watermark in a table's history: a snapshot of somebody else, such as a compaction,
+/// says nothing about batches and stands in nobody's way.
+pub fn watermark(table: &LakeTable) -> Option<String> {
+    let mut history = table.history().into_iter();
+    history.find_map(|s| s.summary().additional_properties.get(WATERMARK).cloned())
+}
+
+/// Reads back what a table's snapshots say was applied, as far back as the limit: snapshots that
+/// were committed before it with a watermark before it do not matter.
 ///
 /// # Errors
 /// When a batch record is missing or was tampered with.
 pub async fn applied(
     bucket: &Bucket,
     table: &LakeTable,
-    in_lookback: impl Fn(&str) -> bool,
+    limit: Option<NaiveDateTime>,
 ) -> Result<Applied, TransformError> {
     let mut applied = Applied::default();
     let mut records: BTreeMap<String, Option<String>> = BTreeMap::new();
@@ -139,18 +149,25 @@ pub async fn applied(
                 records.insert(record.clone(), None);
             }
         }
-        if !in_lookback(watermark) {
+        let committed = DateTime::from_timestamp_millis(snapshot.timestamp_ms());
+        let reached = place(watermark).and_then(|p| p.0);
+        let old = limit.is_some_and(|limit| {
+            let before = |time: Option<NaiveDateTime>| time.is_some_and(|t| t < limit);
+            before(reached) && before(committed.map(|c| c.naive_utc()))
+        });
+        if old {
             break;
         }
-        applied.batches.extend(summary.get(BATCH).cloned());
         if let Some(record) = summary.get(BATCH_RECORD) {
             records.insert(record.clone(), summary.get(BATCH_SHA256).cloned());
         }
     }
-    for (key, sha256) in records {
-        for file in BatchRecord::load(bucket, &key, sha256.as_deref()).await?.files {
-            applied.files.insert(file.key, file.etag);
-        }
+    let load = |(key, sha256): (String, Option<String>)| async move {
+        BatchRecord::load(bucket, &key, sha256.as_deref()).await
+    };
+    let mut loaded = futures::stream::iter(records.into_iter().map(load)).buffered(PARALLEL);
+    while let Some(record) = loaded.next().await {
+        applied.files.extend(record?.files.into_iter().map(|file| (file.key, file.etag)));
     }
     Ok(applied)
 }

@@ -15,7 +15,7 @@ use crate::types::LakeType;
 
 /// A table needs a key: Silver holds one row per key.
 pub(crate) const KEY_MISSING: RuleId = RuleId("contract/key-missing");
-/// A key column must be one of the columns and not nullable.
+/// A key column must be one of the columns, not nullable, not personal, and without normalisers.
 pub(crate) const KEY_COLUMN: RuleId = RuleId("contract/key-column");
 /// A name stands twice.
 pub(crate) const DUPLICATE: RuleId = RuleId("contract/duplicate");
@@ -81,6 +81,16 @@ fn check_key(root: &Section<'_>, key: &[At<ColumnName>], line: usize, columns: &
             Some(column) if column.value.nullable => {
                 let message = format!("the key column `{}` is nullable", name.value);
                 let hint = "a primary key is never NULL: set `nullable = false`".to_owned();
+                root.report(KEY_COLUMN, column.line, message, hint);
+            }
+            Some(column) if !column.value.normalisers.is_empty() => {
+                let message = format!("the key column `{}` has normalisers", name.value);
+                let hint = "changes find their row by the key as MySQL has it".to_owned();
+                root.report(KEY_COLUMN, column.line, message, hint);
+            }
+            Some(column) if column.value.sensitivity == Sensitivity::Personal => {
+                let message = format!("the key column `{}` is personal", name.value);
+                let hint = "keys stand in bounds, batch records and messages".to_owned();
                 root.report(KEY_COLUMN, column.line, message, hint);
             }
             Some(_) => {}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::WorkFolder;
+use super::work_folder::WorkFolder;
 use crate::breaks::BreakPoint;
 use crate::failure::HarnessError;
 use crate::stack::Paths;

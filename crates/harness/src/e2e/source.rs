@@ -60,14 +60,19 @@ pub(super) async fn check(stack: &Stack, conn: &mut Conn) -> Result<(), HarnessE
     taken.map_or(Ok(()), |schema| Err(HarnessError::SchemaExists(schema)))
 }
 
-/// Drops what the run made.
-pub(super) async fn clean(conn: &mut Conn) -> Result<(), HarnessError> {
-    for schema in SCHEMAS {
-        conn.query_drop(format!("DROP DATABASE IF EXISTS {schema}"))
-            .await
-            .map_err(|e| HarnessError::set_up("the clean-up of the source", e))?;
+/// Drops what the run made, on a connection of its own; that it failed is told and hides nothing.
+pub(super) async fn clean(stack: &Stack, report: &Report) {
+    let dropped = async {
+        let mut conn = super::connect(stack).await?;
+        for schema in SCHEMAS {
+            let drop = conn.query_drop(format!("DROP DATABASE IF EXISTS {schema}"));
+            drop.await.map_err(|e| HarnessError::set_up("the clean-up of the source", e))?;
+        }
+        Ok::<(), HarnessError>(())
+    };
+    if let Err(error) = dropped.await {
+        report.line("left", &error.report());
     }
-    Ok(())
 }
 
 impl Source {

@@ -7,25 +7,34 @@ use medallion_orchestration::Job;
 use medallion_transforms::spec;
 use tokio::process::Command;
 
-use super::interrupted;
+use super::work_folder::interrupted;
 use crate::failure::HarnessError;
 use crate::report::Report;
 use crate::runner::{Quiet, Runner};
 use crate::stack::Stack;
 use crate::verify::{Difference, VerifyError};
 
+/// Variables of a developer's own AWS that would win over the stack's files.
+const LEAKING: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_GLUE",
+];
+
 /// The question that the run puts as a persona.
 const QUESTION: &str = "select region, segment, customers, credit_limit_average \
                         from gold.customers_by_region order by customers desc, region limit 3";
 
-/// A last sweep, then waits until nothing runs and nothing waits.
+/// Waits until nothing runs and nothing waits. No sweep: arrival events alone have to lead here.
 pub(super) async fn jobs_until_quiet(
     stack: &Stack,
     runner: &Runner,
     report: &mut Report,
 ) -> Result<(), HarnessError> {
-    runner.sweep();
-    let quiet = runner.quiet().await.ok_or(HarnessError::ReplicatorGone)?;
+    let quiet = runner.quiet().await.ok_or(HarnessError::RunnerGone)?;
     given_up(stack, &quiet)?;
     for (layer, name) in [(Layer::Silver, "silver jobs"), (Layer::Gold, "gold jobs")] {
         let runs: Vec<_> = quiet.runs.iter().filter(|r| layer_of(&r.job) == layer).collect();
@@ -103,14 +112,24 @@ pub(super) async fn second_run(
         before.extend(snapshots(stack, layer).await?);
     }
     runner.sweep();
-    let quiet = runner.quiet().await.ok_or(HarnessError::ReplicatorGone)?;
+    let quiet = runner.quiet().await.ok_or(HarnessError::RunnerGone)?;
     given_up(stack, &quiet)?;
     let mut after = BTreeMap::new();
     for layer in layers {
         after.extend(snapshots(stack, layer).await?);
     }
+    let ran = |job: &Job| quiet.runs.iter().any(|r| r.job == *job && r.failure.is_none());
+    let silver = stack.lake.tables.iter().map(|t| Job::Silver(t.table.clone()));
+    let gold = stack.lake.models.iter().map(|m| Job::Gold(m.name.clone()));
+    let idle = silver.chain(gold).filter(|job| !ran(job)).map(|job| Difference {
+        check: "repeat",
+        place: job.to_string(),
+        row: None,
+        column: None,
+        what: "the second run did not look at it".to_owned(),
+    });
     let changed = before.iter().filter(|(table, snapshot)| after.get(*table) != Some(snapshot));
-    let differences: Vec<Difference> = changed
+    let mut differences: Vec<Difference> = changed
         .map(|(table, _)| Difference {
             check: "repeat",
             place: table.clone(),
@@ -120,6 +139,7 @@ pub(super) async fn second_run(
         })
         .collect();
     let same = before.len() - differences.len();
+    differences.extend(idle);
     let about = format!("{} runs; {same} of {} tables unchanged", quiet.runs.len(), before.len());
     report.step("second run", 0, 0, &about);
     Ok(differences)
@@ -150,13 +170,15 @@ pub(super) async fn answer_as_persona(
 /// Shows how to play with the stack, then waits for Ctrl-C.
 pub(super) async fn stay_up(stack: &Stack, report: &mut Report) {
     let mut lines = String::from("The stack is up; Ctrl-C ends it. In another terminal:\n\n");
+    lines.push_str(&format!("unset {}\n", LEAKING.join(" ")));
+    lines.push_str("export NO_PROXY=\"$NO_PROXY,127.0.0.1\"\n");
+    if let Some(folder) = stack.paths.medallion.parent() {
+        lines.push_str(&format!("export PATH=\"{}:$PATH\"\n", folder.display()));
+    }
     for (name, value) in stack.variables() {
         lines.push_str(&format!("export {name}='{value}'\n"));
     }
-    let program = stack.paths.medallion.display();
-    lines.push_str(&format!(
-        "{program} query --as marketing \"select * from customers_by_region\"\n"
-    ));
+    lines.push_str("medallion query --as marketing \"select * from customers_by_region\"\n");
     lines.push_str(&format!("# MySQL: {}\n", stack.mysql.url()));
     report.block(&lines);
     interrupted().await;

@@ -8,7 +8,7 @@ use super::source::Source;
 use crate::failure::HarnessError;
 use crate::report::Report;
 use crate::stack::Stack;
-use crate::verify::access::{AccessCheck, Expected};
+use crate::verify::access::{AccessCheck, Expected, unlisted};
 use crate::verify::{Difference, Verdict, VerifyError, bronze, gold, quarantine, silver};
 use crate::workload::expected;
 
@@ -75,7 +75,7 @@ async fn access(
         fixtures: &stack.paths.fixtures,
         bronze_rows: &bronze_rows,
     };
-    let mut verdict = Verdict::default();
+    let mut verdict = unlisted(&expected, &stack.lake.policy);
     for group in &expected.group {
         verdict.add(check.verify(group, conn).await?);
     }

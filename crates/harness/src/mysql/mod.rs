@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
+use mysql_async::{Conn, Opts, OptsBuilder};
 
 use self::container::Container;
 use self::server::OwnServer;
@@ -197,6 +197,8 @@ async fn given(url: &str, extra_flags: &[String]) -> Result<MySqlServer, MySqlEr
 }
 
 async fn ask_version(opts: Opts) -> Result<String, mysql_async::Error> {
+    // Over TCP: a local socket of the same name may belong to another server.
+    let opts = OptsBuilder::from_opts(opts).prefer_socket(false);
     let mut connection = Conn::new(opts).await?;
     let version: Option<String> = connection.query_first("SELECT VERSION()").await?;
     connection.disconnect().await?;

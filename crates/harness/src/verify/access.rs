@@ -9,6 +9,7 @@ use medallion::governed;
 use medallion_definition::catalogue::CatalogueTable;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::name::Layer;
+use medallion_definition::policy::Policy;
 use medallion_governance::enforce::{GovernedSession, QueryError};
 use medallion_tables::warehouse::Warehouse;
 use mysql_async::Conn;
@@ -68,6 +69,29 @@ pub struct AccessCheck<'a> {
     pub fixtures: &'a Path,
     /// Rows that the replicator wrote, by Bronze table.
     pub bronze_rows: &'a BTreeMap<String, u64>,
+}
+
+/// Groups of the policy that the matrix says nothing about: neither by name, nor by a sibling of
+/// the same parameterised group (`operations-SP` speaks for every `operations-…`).
+pub fn unlisted(expected: &Expected, policy: &Policy) -> Verdict {
+    let stem = |name: &str| name.rsplit_once('-').map(|(stem, _)| stem.to_owned());
+    let speaks_for = |listed: &ExpectedGroup, name: &str| {
+        listed.name == name || (stem(name).is_some() && stem(&listed.name) == stem(name))
+    };
+    let mut verdict = Verdict::default();
+    for group in &policy.groups {
+        verdict.values += 1;
+        if !expected.group.iter().any(|listed| speaks_for(listed, group.name.as_str())) {
+            verdict.differences.push(Difference {
+                check: "access",
+                place: group.name.to_string(),
+                row: None,
+                column: None,
+                what: "the matrix does not say what this group must see".to_owned(),
+            });
+        }
+    }
+    verdict
 }
 
 impl AccessCheck<'_> {
@@ -158,8 +182,12 @@ impl AccessCheck<'_> {
         let place = format!("{} as {}", expected.name, group.name);
         match lake_rows(&expected.name, &columns, &batches) {
             Ok(lake) => Ok(compare("access", &place, &columns, &mysql, &lake)),
-            // The missing column was reported by `listed`.
-            Err(VerifyError::Missing(_)) => Ok(Verdict::default()),
+            Err(VerifyError::Missing(column)) => {
+                let mut verdict = Verdict::default();
+                let what = format!("`select *` lacks {column}");
+                verdict.differences.push(difference(group, &expected.name, None, what));
+                Ok(verdict)
+            }
             Err(other) => Err(other),
         }
     }

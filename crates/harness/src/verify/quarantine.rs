@@ -1,6 +1,10 @@
-//! Every change that was made invalid on purpose stands in quarantine, with its key.
+//! Every change that was made invalid on purpose stands in quarantine, with its key, and no row
+//! stands there twice.
+
+use std::collections::BTreeSet;
 
 use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use medallion_definition::contract::TableContract;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::name::Layer;
@@ -20,17 +24,26 @@ pub async fn verify(
     warehouse: &Warehouse,
     poisoned: &[Poisoned],
 ) -> Result<Verdict, VerifyError> {
-    let of_table: Vec<&Poisoned> = poisoned.iter().filter(|p| p.table == contract.table).collect();
+    let of_table = poisoned.iter().filter(|p| p.table == contract.table);
     let mut verdict = Verdict::default();
-    if of_table.is_empty() {
-        return Ok(verdict);
-    }
     let name = contract.table.lake_table();
     let ident = spec::ident(lake, Layer::Quarantine, &name);
     let mut keys: Vec<Vec<String>> = Vec::new();
+    let mut places = BTreeSet::new();
     for batch in super::read_table(warehouse, &ident).await? {
         let records = batch.column_by_name("record").map(|c| c.as_string::<i32>().clone());
         let records = records.ok_or_else(|| VerifyError::Missing(format!("{name}.record")))?;
+        let files = batch.column_by_name("file").map(|c| c.as_string::<i32>().clone());
+        let files = files.ok_or_else(|| VerifyError::Missing(format!("{name}.file")))?;
+        let numbers =
+            batch.column_by_name("row_number").map(|c| c.as_primitive::<Int64Type>().clone());
+        let numbers = numbers.ok_or_else(|| VerifyError::Missing(format!("{name}.row_number")))?;
+        for (file, number) in files.iter().flatten().zip(numbers.iter().flatten()) {
+            if !places.insert((file.to_owned(), number)) {
+                let what = format!("row {number} of {file} stands here twice");
+                verdict.differences.push(difference(&name, None, what));
+            }
+        }
         for record in records.iter().flatten() {
             keys.push(key_of(contract, record).ok_or_else(|| VerifyError::Lake {
                 what: format!("quarantine.{name}"),
@@ -44,16 +57,16 @@ pub async fn verify(
             poison.key.iter().map(|literal| literal.trim_matches('\'').to_owned()).collect();
         verdict.values += 1;
         if !keys.contains(&wanted) {
-            verdict.differences.push(Difference {
-                check: "quarantine",
-                place: format!("quarantine.{name}"),
-                row: Some(wanted.join(",")),
-                column: None,
-                what: "the invalid change of this key is missing".to_owned(),
-            });
+            let what = "the invalid change of this key is missing".to_owned();
+            verdict.differences.push(difference(&name, Some(wanted.join(",")), what));
         }
     }
     Ok(verdict)
+}
+
+fn difference(table: &str, row: Option<String>, what: String) -> Difference {
+    let place = format!("quarantine.{table}");
+    Difference { check: "quarantine", place, row, column: None, what }
 }
 
 fn key_of(contract: &TableContract, record: &str) -> Option<Vec<String>> {

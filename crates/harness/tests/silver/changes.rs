@@ -112,6 +112,11 @@ impl Generator {
     }
 }
 
+/// How many of the changes fail the contract's check.
+pub(crate) fn invalid(load: &[Change], changes: &[Change]) -> usize {
+    load.iter().chain(changes).filter(|c| c.op != "D" && !c.valid()).count()
+}
+
 /// The changes one after the other, in the order of the source.
 pub(crate) fn fold(load: &[Change], changes: &[Change]) -> State {
     let mut state = State::new();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int32Array, RecordBatch, StringArray};
-use arrow::datatypes::{Decimal128Type, Int32Type};
+use arrow::datatypes::{Decimal128Type, Int32Type, Int64Type, Schema, SchemaRef};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use crate::changes::{Change, State};
 
 const KEY: &str = "AKIATEST000000000000";
 const SECRET: &str = "a-secret-for-loopback-only";
-const CONTRACT: &str = r#"version = 1
+pub(crate) const CONTRACT: &str = r#"version = 1
 table = "shop.items"
 description = "items"
 key = ["id"]
@@ -65,11 +65,11 @@ pub(crate) struct Lake {
     warehouse: Warehouse,
 }
 
-fn definition(name: &str) -> LakeDefinition {
+fn definition(name: &str, contract: &str) -> LakeDefinition {
     let lake = format!("version = 1\nname = \"{name}\"\ndescription = \"a shop\"\n");
     let files = [
         ("lake.toml", lake.as_str()),
-        ("tables/items.toml", CONTRACT),
+        ("tables/items.toml", contract),
         ("policy.toml", "version = 1\n"),
     ];
     let file = |(path, text): (&str, &str)| SourceFile { path: path.into(), text: text.into() };
@@ -118,7 +118,7 @@ impl Lake {
 
     async fn on(servers: Arc<Servers>) -> Lake {
         let name = format!("shop{}", servers.next.fetch_add(1, Ordering::SeqCst));
-        let definition = definition(&name);
+        let definition = definition(&name, CONTRACT);
         servers.s3_client.create_bucket().bucket(&name).send().await.unwrap();
         let (s3, glue) = (servers.s3_client.clone(), servers.glue_client.clone());
         let warehouse = Warehouse::new(s3, glue, name);
@@ -127,6 +127,12 @@ impl Lake {
             warehouse.ensure_database(&database, "").await.unwrap();
         }
         Lake { servers, definition, warehouse }
+    }
+
+    /// The same lake by another contract.
+    pub(crate) fn with_contract(&self, contract: &str) -> Lake {
+        let definition = definition(self.definition.name.as_str(), contract);
+        Lake { servers: Arc::clone(&self.servers), definition, warehouse: self.warehouse.clone() }
     }
 
     /// Another, empty lake on the same endpoints.
@@ -146,8 +152,21 @@ impl Lake {
         if glue { self.servers.glue.faults() } else { self.servers.s3.faults() }
     }
 
-    fn parquet(&self, changes: &[Change]) -> Bytes {
+    pub(crate) fn parquet(&self, changes: &[Change]) -> Bytes {
+        self.encoded(changes, bronze_schema(&self.definition.tables[0]))
+    }
+
+    /// A file in which one column has another name.
+    pub(crate) fn renamed(&self, changes: &[Change], from: &str, to: &str) -> Bytes {
         let schema = bronze_schema(&self.definition.tables[0]);
+        let fields = schema.fields().iter().map(|field| {
+            let name = if field.name() == from { to } else { field.name() };
+            field.as_ref().clone().with_name(name)
+        });
+        self.encoded(changes, Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    }
+
+    fn encoded(&self, changes: &[Change], schema: SchemaRef) -> Bytes {
         let text = |f: &dyn Fn(&Change) -> String| -> ArrayRef {
             Arc::new(changes.iter().map(|c| Some(f(c))).collect::<StringArray>())
         };
@@ -183,9 +202,9 @@ impl Lake {
         self.warehouse.bucket().put(&key, self.parquet(changes)).await.unwrap();
     }
 
-    pub(crate) async fn put_raw(&self, number: usize, content: &'static [u8]) {
+    pub(crate) async fn put_raw(&self, number: usize, content: Bytes) {
         let key = Lake::change_key(number);
-        self.warehouse.bucket().put(&key, Bytes::from_static(content)).await.unwrap();
+        self.warehouse.bucket().put(&key, content).await.unwrap();
     }
 
     pub(crate) async fn try_run(&self) -> Result<SilverOutcome, TransformError> {
@@ -217,6 +236,22 @@ impl Lake {
             .collect();
         assert_eq!(ids.len(), table.history().len(), "a batch was committed twice");
         ids.len()
+    }
+
+    /// The number of rows in quarantine; none stands there twice.
+    pub(crate) async fn quarantined(&self) -> usize {
+        let ident = spec::ident(&self.definition, Layer::Quarantine, "shop_items");
+        let table = self.warehouse.load(&ident).await.unwrap().unwrap();
+        let mut places = std::collections::BTreeSet::new();
+        for batch in table.read_all(None).await.unwrap() {
+            let files = batch.column_by_name("file").unwrap().as_string::<i32>().clone();
+            let numbers = batch.column_by_name("row_number").unwrap().clone();
+            let numbers = numbers.as_primitive::<Int64Type>();
+            for (file, number) in files.iter().flatten().zip(numbers.iter().flatten()) {
+                assert!(places.insert((file.to_owned(), number)), "row {number} of {file} twice");
+            }
+        }
+        places.len()
     }
 
     pub(crate) async fn state(&self) -> State {

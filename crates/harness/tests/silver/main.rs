@@ -15,8 +15,9 @@ use medallion_harness::aws::faults::{
 use medallion_transforms::error::Advice;
 use medallion_transforms::silver::SilverOutcome;
 
-use changes::{Generator, Row, State, fold};
-use lake::Lake;
+use bytes::Bytes;
+use changes::{Change, Generator, Row, State, fold, invalid};
+use lake::{CONTRACT, Lake};
 
 /// Seeds that failed once; they stay.
 const FAILED_SEEDS: &[u64] = &[1_018, 1_171];
@@ -92,6 +93,8 @@ async fn a_fault_at_any_point_neither_loses_nor_repeats_a_batch() {
         assert_eq!(count.struck(), 1, "{}", fault.name());
         assert_eq!(lake.state().await, fold(&load, &files.concat()), "{}", fault.name());
         assert_eq!(lake.batches().await, 2, "{}: one snapshot per batch", fault.name());
+        let rejected = invalid(&load, &files.concat());
+        assert_eq!(lake.quarantined().await, rejected, "{}", fault.name());
     }
     lake.stop().await;
 }
@@ -108,7 +111,8 @@ async fn two_writers_at_once_apply_every_file_once() {
         tokio::join!(lake.run(), lake.run());
     }
     assert_eq!(lake.state().await, fold(&load, &files.concat()));
-    assert_eq!(lake.batches().await, 1 + files.len() - 1, "one snapshot per batch");
+    assert_eq!(lake.batches().await, files.len(), "the load came with the first file");
+    assert_eq!(lake.quarantined().await, invalid(&load, &files.concat()));
     lake.stop().await;
 }
 
@@ -126,6 +130,57 @@ async fn a_bronze_file_that_changed_after_it_was_applied_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_go_by_name_and_a_table_that_is_not_as_defined_is_left_alone() {
+    let lake = Lake::start().await;
+    let mut generator = Generator::new(13);
+    let load = generator.load();
+    lake.put_load(&load).await;
+    lake.run().await;
+    let files = generator.files(&load);
+    lake.put_changes(0, &files.concat()).await;
+    let (head, tail) = CONTRACT.split_once("[[column]]\nname = \"name\"").unwrap();
+    let (name, amount) = tail.split_once("[[column]]").unwrap();
+    let reordered = format!("{head}[[column]]{amount}\n[[column]]\nname = \"name\"{name}");
+    lake.with_contract(&reordered).run().await;
+    assert_eq!(different(&lake.state().await, &fold(&load, &files.concat())), []);
+    for (from, to, told) in [
+        ("decimal(12,2)", "decimal(14,2)", "column `amount` is Decimal128(12, 2) in the table"),
+        ("\"personal\"", "\"internal\"", "`name` is personal on one side only"),
+        ("name = \"amount\"", "name = \"total\"", "column `total` is not in the table"),
+    ] {
+        let other = lake.with_contract(&CONTRACT.replace(from, to));
+        let error = other.try_run().await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        assert_eq!(error.advice(), Advice::Operator);
+    }
+    lake.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_without_what_the_merge_relies_on_stops_the_batch() {
+    let lake = Lake::start().await;
+    let mut generator = Generator::new(15);
+    let load = generator.load();
+    lake.put_load(&load).await;
+    lake.run().await;
+    let file = generator.files(&load).swap_remove(0);
+    let unnumbered: Vec<_> =
+        file.iter().map(|c| Change { seq: String::new(), ..c.clone() }).collect();
+    let cases = [
+        (lake.parquet(&unnumbered), "a change without `change_seq`"),
+        (lake.renamed(&file, "BI_id", "old_id"), "does not know the column `old_id`"),
+        (lake.renamed(&file, "name", "BI_name"), "the required column `name` is missing"),
+        (lake.renamed(&file, "BI_id", "BI_name"), "the column `BI_id` is missing"),
+    ];
+    for (content, told) in cases {
+        lake.put_raw(0, content).await;
+        let error = lake.try_run().await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    lake.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_no_parquet_stops_the_batch_and_names_itself() {
     let lake = Lake::start().await;
     let mut generator = Generator::new(11);
@@ -133,7 +188,7 @@ async fn a_file_that_is_no_parquet_stops_the_batch_and_names_itself() {
     lake.put_load(&load).await;
     lake.run().await;
     let before: BTreeMap<_, _> = lake.state().await;
-    lake.put_raw(0, b"not parquet").await;
+    lake.put_raw(0, Bytes::from_static(b"not parquet")).await;
     let error = lake.try_run().await.unwrap_err().to_string();
     assert!(error.contains("bronze/shop/items/2026/"), "{error}");
     assert_eq!(lake.state().await, before);

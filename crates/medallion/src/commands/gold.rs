@@ -18,12 +18,12 @@ pub(crate) async fn run(place: &Place, name: &ModelName, plan: bool) -> Result<(
     let warehouse = target::warehouse(&config, &environment);
     let job = GoldJob { lake: &lake, model, warehouse: &warehouse };
     if plan {
-        let (plan, _) = job.plan(&job.table().await?).await?;
-        print!("{plan}");
+        print!("{}", job.explain().await?);
         return Ok(());
     }
     match job.run().await? {
         GoldOutcome::UpToDate => println!("gold {name}: inputs and query are unchanged"),
+        GoldOutcome::Waiting(inputs) => println!("gold {name}: waiting for {}", inputs.join(", ")),
         GoldOutcome::Published { rows, snapshot } => {
             println!("gold {name}: {rows} rows; snapshot {snapshot}");
         }

@@ -5,8 +5,8 @@ use clap::Parser;
 use crate::cli::Cli;
 use crate::error::CliError;
 
-/// Arguments that Glue adds for its own purposes.
-const OF_GLUE: [&str; 4] = ["--JOB_NAME", "--JOB_RUN_ID", "--JOB_ID", "--TempDir"];
+/// The arguments that are ours; Glue adds many of its own, some of them without a value.
+const OURS: [&str; 4] = ["--table", "--model", "--definition", "--environment"];
 
 /// Reads `--command silver --table crm.customers …` in any order.
 ///
@@ -15,12 +15,16 @@ const OF_GLUE: [&str; 4] = ["--JOB_NAME", "--JOB_RUN_ID", "--JOB_ID", "--TempDir
 pub(crate) fn parse(arguments: &[String]) -> Result<Cli, CliError> {
     let mut command = None;
     let mut rest = Vec::new();
-    for pair in arguments.chunks(2) {
-        match pair {
-            [key, value] if key == "--command" => command = Some(value.clone()),
-            [key, _] if OF_GLUE.contains(&key.as_str()) => {}
-            [key, value] if key.starts_with("--") => rest.extend([key.clone(), value.clone()]),
-            other => return Err(CliError::Usage(format!("`{}` is no pair", other.join(" ")))),
+    let mut words = arguments.iter().peekable();
+    while let Some(key) = words.next() {
+        let value = words.next_if(|next| !next.starts_with("--"));
+        match (key.as_str(), value) {
+            ("--command", Some(value)) => command = Some(value.clone()),
+            (key, Some(value)) if OURS.contains(&key) => {
+                rest.extend([key.to_owned(), value.clone()]);
+            }
+            (key, _) if key.starts_with("--") => {}
+            (key, _) => return Err(CliError::Usage(format!("`{key}` belongs to no argument"))),
         }
     }
     match command.as_deref() {
@@ -43,8 +47,10 @@ mod tests {
 
     #[test]
     fn glue_arguments_come_in_any_order_and_with_extras() {
-        let line = "--table crm.customers --JOB_NAME registry-silver --command silver";
+        let line = "--table crm.customers --enable-metrics --JOB_NAME registry-silver \
+                    --command silver --job-bookmark-option job-bookmark-disable";
         assert!(parse(&texts(line)).is_ok());
+        assert!(parse(&texts("--command silver --tabel crm.customers")).is_err());
     }
 
     #[test]

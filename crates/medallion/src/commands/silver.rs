@@ -19,12 +19,15 @@ pub(crate) async fn run(place: &Place, table: &TableId, plan: bool) -> Result<()
     let now_micros = chrono::Utc::now().timestamp_micros();
     let job = SilverJob { lake: &lake, contract, warehouse: &warehouse, now_micros };
     if plan {
-        print!("{}", job.plan(&job.table().await?).await?);
+        print!("{}", job.explain().await?);
         return Ok(());
     }
     match job.run().await? {
         SilverOutcome::UpToDate => println!("silver {table}: nothing new"),
-        SilverOutcome::Committed { files, balance, snapshot } => {
+        SilverOutcome::Committed { files, balance, warnings, snapshot } => {
+            for (rule, count) in warnings {
+                println!("warning: {count} rows of {table} fail `{rule}`");
+            }
             let plural = if files == 1 { "" } else { "s" };
             println!("silver {table}: {files} file{plural}, {balance}; snapshot {snapshot}");
         }

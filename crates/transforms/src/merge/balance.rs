@@ -48,6 +48,24 @@ impl Balance {
     }
 }
 
+impl std::ops::Add for Balance {
+    type Output = Balance;
+
+    fn add(self, other: Balance) -> Balance {
+        Balance {
+            read: self.read + other.read,
+            inserted: self.inserted + other.inserted,
+            updated: self.updated + other.updated,
+            deleted: self.deleted + other.deleted,
+            superseded: self.superseded + other.superseded,
+            stale: self.stale + other.stale,
+            unchanged: self.unchanged + other.unchanged,
+            quarantined: self.quarantined + other.quarantined,
+            moved: self.moved + other.moved,
+        }
+    }
+}
+
 impl fmt::Display for Balance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Zeros say nothing, but `read` is always there.

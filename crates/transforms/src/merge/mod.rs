@@ -4,7 +4,7 @@ mod balance;
 mod decide;
 mod write;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::array::BooleanArray;
 use arrow::compute::concat_batches;
@@ -27,6 +27,12 @@ use crate::summary::{BatchFile, BatchRecord};
 use decide::{Merge, TouchedFile};
 use write::write;
 
+/// What a batch counts.
+struct Counted {
+    balance: Balance,
+    warnings: BTreeMap<String, u64>,
+}
+
 /// A row of the batch with the ids of the rules that it failed.
 pub(crate) type Rejected = (usize, Vec<String>);
 
@@ -39,7 +45,7 @@ pub(crate) async fn apply(
     let read = read_files(job, &plan.files).await?;
     let record = BatchRecord::new(&plan.table, &plan.files);
     let mut balance = Balance { read: read.len() as u64, ..Balance::default() };
-    let (valid, rejected) = check(&plan.table, quality, &read, job.now_micros)?;
+    let Checked { valid, rejected, warnings } = check(&plan.table, quality, &read, job.now_micros)?;
     balance.quarantined = rejected.len() as u64;
     let own_rows = valid.len();
     let valid = with_departures(job.contract, valid, &read, &rejected)?;
@@ -68,9 +74,11 @@ pub(crate) async fn apply(
         let table = plan.table.to_string();
         return Err(TransformError::Balance { table, balance: balance.to_string() });
     }
-    quarantine::append(job, &record.id(), &plan.files, &read, &rejected).await?;
-    let snapshot = write(job, base, plan, &record, touched, &decisions, &changes, &balance).await?;
-    Ok(SilverOutcome::Committed { files: plan.files.len(), balance, snapshot })
+    quarantine::append(job, &record.id(), &plan.files, &read, rejected).await?;
+    let counted = Counted { balance, warnings };
+    let snapshot = write(job, base, plan, &record, touched, &decisions, &changes, &counted).await?;
+    let Counted { balance, warnings } = counted;
+    Ok(SilverOutcome::Committed { files: plan.files.len(), balance, warnings, snapshot })
 }
 
 /// Reads the files in order.
@@ -86,14 +94,22 @@ async fn read_files(job: &SilverJob<'_>, files: &[BatchFile]) -> Result<Changes,
     })
 }
 
-/// Normalises and checks all rows but deletes, which carry only a key for certain. Returns the
-/// valid changes with normalised values, and the rejected rows with their rules.
+/// The outcome of the contract's rules.
+struct Checked {
+    /// The changes that may pass, with normalised values.
+    valid: Changes,
+    rejected: Vec<Rejected>,
+    /// Failures of rules that only warn, by rule.
+    warnings: BTreeMap<String, u64>,
+}
+
+/// Normalises and checks all rows but deletes, which carry only a key for certain.
 fn check(
     table: &TableId,
     quality: &QualityPlan,
     read: &Changes,
     now_micros: i64,
-) -> Result<(Changes, Vec<Rejected>), TransformError> {
+) -> Result<Checked, TransformError> {
     let outcome = quality
         .apply(&read.source, now_micros)
         .map_err(|source| TransformError::quality(table, source))?;
@@ -102,7 +118,7 @@ fn check(
     let bad: HashSet<usize> = rejected.iter().map(|(row, _)| *row).collect();
     let mask: BooleanArray = (0..read.len()).map(|row| Some(!bad.contains(&row))).collect();
     let normalised = Changes { source: outcome.batch, ..read.clone() };
-    Ok((normalised.filter(&mask)?, rejected))
+    Ok(Checked { valid: normalised.filter(&mask)?, rejected, warnings: outcome.warnings })
 }
 
 /// A rejected row that moved to another key has left its old key all the same: the old key's row
@@ -179,7 +195,7 @@ async fn with_history(
         };
         let mask: BooleanArray = (0..changes.len()).map(|row| Some(about(row))).collect();
         let about = changes.filter(&mask)?;
-        let (valid, rejected) = check(&plan.table, quality, &about, job.now_micros)?;
+        let Checked { valid, rejected, .. } = check(&plan.table, quality, &about, job.now_micros)?;
         parts.push(with_departures(job.contract, valid, &about, &rejected)?);
     }
     Changes::concat(&parts)?.ok_or_else(|| TransformError::BronzeFile {

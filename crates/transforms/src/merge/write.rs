@@ -7,22 +7,23 @@ use arrow::array::{
     ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow::compute::{filter_record_batch, take_record_batch};
+use medallion_definition::catalogue;
 use medallion_tables::Operation;
 use medallion_tables::commit::{Change, commit};
 use medallion_tables::table::LakeTable;
 use medallion_tables::writer::write_files;
 
-use super::Balance;
+use super::Counted;
 use super::decide::{Decisions, TouchedFile};
-use crate::bronze::{Changes, source_schema};
+use crate::bronze::Changes;
 use crate::error::TransformError;
 use crate::silver::{SilverJob, SilverPlan, place};
+use crate::spec;
 use crate::summary::{self, BatchRecord};
 
 /// The rows that the batch writes, with the technical columns.
 fn new_rows(
     job: &SilverJob<'_>,
-    base: &LakeTable,
     decisions: &Decisions,
     changes: &Changes,
 ) -> Result<RecordBatch, TransformError> {
@@ -38,8 +39,9 @@ fn new_rows(
         Arc::new(utc(at.as_primitive())) as ArrayRef,
         Arc::new(utc(&loaded)) as ArrayRef,
     ]);
-    debug_assert_eq!(source.num_columns(), source_schema(job.contract).fields().len());
-    Ok(RecordBatch::try_new(Arc::clone(base.arrow_schema()), columns)?)
+    // The table's columns may stand in another order; the writer goes by name.
+    let schema = spec::rows_schema(&catalogue::silver(job.contract));
+    Ok(RecordBatch::try_new(schema, columns)?)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the last step joins what the others produced")]
@@ -51,9 +53,9 @@ pub(super) async fn write(
     touched: Vec<TouchedFile>,
     decisions: &Decisions,
     changes: &Changes,
-    balance: &Balance,
+    counted: &Counted,
 ) -> Result<i64, TransformError> {
-    let mut batches = vec![new_rows(job, base, decisions, changes)?];
+    let mut batches = vec![new_rows(job, decisions, changes)?];
     let mut removed = Vec::new();
     for file in touched {
         let keep: BooleanArray =
@@ -65,10 +67,9 @@ pub(super) async fn write(
     }
     batches.retain(|batch| batch.num_rows() > 0);
     let added = write_files(base, batches).await?;
-    let folder = format!("silver/{}", job.contract.table.lake_table());
-    let (key, sha256) = record.write(job.warehouse.bucket(), &folder).await?;
+    let (key, sha256) = record.write(job.warehouse.bucket()).await?;
     let operation = if removed.is_empty() { Operation::Append } else { Operation::Overwrite };
-    let summary = summarise(plan, record, key, sha256, changes, balance);
+    let summary = summarise(plan, record, key, sha256, changes, counted);
     let change = Change { operation, added, removed, summary };
     let committed = commit(job.warehouse, base, change)
         .await
@@ -82,7 +83,7 @@ fn summarise(
     record_key: String,
     sha256: String,
     changes: &Changes,
-    balance: &Balance,
+    counted: &Counted,
 ) -> BTreeMap<String, String> {
     let last = plan.files.last().map(|f| f.key.clone());
     let newest = |a: Option<String>, b: Option<String>| match (&a, &b) {
@@ -106,8 +107,11 @@ fn summarise(
         (summary::LOAD_RECORDS.to_owned(), loads.into_iter().collect::<Vec<_>>().join(",")),
         (summary::CODE_VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
     ]);
-    for (name, count) in balance.counters() {
+    for (name, count) in counted.balance.counters() {
         summary.insert(format!("{}{name}", summary::ROWS), count.to_string());
+    }
+    for (rule, count) in &counted.warnings {
+        summary.insert(format!("{}{rule}", summary::WARNINGS), count.to_string());
     }
     summary
 }
