@@ -1,8 +1,5 @@
 //! Where a lake runs: one file per environment, without secrets.
 
-use crate::finding::Findings;
-use crate::lake::SourceFile;
-
 /// One environment: `local`, `dev`, `prod`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment {
@@ -14,15 +11,4 @@ pub struct Environment {
     pub region: String,
     /// The lake's bucket.
     pub bucket: String,
-}
-
-impl Environment {
-    /// Reads one file.
-    ///
-    /// # Errors
-    /// All findings at once.
-    pub fn read(file: &SourceFile) -> Result<Environment, Findings> {
-        let (environment, findings) = crate::read::environment::read(&file.path, &file.text);
-        findings.into_result(environment)
-    }
 }

@@ -1,10 +1,9 @@
 //! Why a scenario could not be run, and the exit code that means it.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use medallion::error::CliError;
+use medallion::error::{CliError, with_causes};
 use medallion::exit;
 use medallion_replicator::replicate::ReplicateError;
 
@@ -138,19 +137,6 @@ impl HarnessError {
 
     /// The message with its causes, one line each.
     pub fn report(&self) -> String {
-        if let HarnessError::Medallion(error) = self {
-            return error.report();
-        }
-        let mut out = format!("error: {self}");
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Some libraries repeat the source in their own message.
-            if !out.ends_with(&text) {
-                let _ = write!(out, "\n  because {text}");
-            }
-            cause = error.source();
-        }
-        out
+        with_causes(self)
     }
 }

@@ -1,12 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use medallion_definition::name::{ModelName, TableId};
 
 use crate::commands;
 use crate::error::CliError;
+use crate::options::{Format, Place};
 
 /// A governed Iceberg lake from a MySQL customer registry.
 #[derive(Debug, Parser)]
@@ -16,22 +15,6 @@ pub struct Cli {
     place: Place,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Which lake, and where.
-#[derive(Clone, Debug, Args)]
-pub struct Place {
-    /// Folder of the lake definition
-    #[arg(long, global = true, env = "MEDALLION_DEFINITION", default_value = "infra/lake")]
-    pub definition: PathBuf,
-    /// File of the environment
-    #[arg(
-        long,
-        global = true,
-        env = "MEDALLION_ENVIRONMENT",
-        default_value = "infra/environments/local.toml"
-    )]
-    pub environment: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,17 +68,6 @@ enum Command {
     },
 }
 
-/// How rows are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// A table for people.
-    Table,
-    /// Comma-separated values with a header.
-    Csv,
-    /// One JSON object per line.
-    Json,
-}
-
 impl Cli {
     /// Runs the command.
     ///
@@ -115,7 +87,8 @@ impl Cli {
                 commands::access::run(&self.place, group.as_deref(), explain.as_deref())
             }
             Command::Job { arguments } => {
-                let cli = commands::job::parse(&arguments)?;
+                let line = commands::job::line(&arguments)?;
+                let cli = Cli::try_parse_from(line).map_err(|e| CliError::Usage(e.to_string()))?;
                 Box::pin(cli.run()).await
             }
         }

@@ -98,18 +98,23 @@ impl CliError {
 
     /// The message with its causes, one line each.
     pub fn report(&self) -> String {
-        let mut out = format!("error: {self}");
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Some libraries repeat the source in their own message.
-            if !out.ends_with(&text) {
-                let _ = write!(out, "\n  because {text}");
-            }
-            cause = error.source();
-        }
-        out
+        with_causes(self)
     }
+}
+
+/// An error's message and those of its causes, one line each.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut out = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Some libraries repeat the source in their own message.
+        if !out.ends_with(&text) {
+            let _ = write!(out, "\n  because {text}");
+        }
+        cause = error.source();
+    }
+    out
 }
 
 fn query_exit_code(error: &QueryError) -> u8 {

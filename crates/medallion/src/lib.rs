@@ -8,4 +8,5 @@ pub mod error;
 pub mod exit;
 pub mod files;
 pub mod governed;
+mod options;
 pub mod target;

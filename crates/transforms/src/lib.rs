@@ -3,10 +3,12 @@
 //! Each job is a plan, a value that can be printed, and an execution that makes no choices of
 //! its own: [`silver::plan`] then [`silver::run`], [`gold::plan`] then [`gold::run`].
 
+mod batch;
 pub mod bronze;
 pub mod bronze_table;
 mod consolidate;
 pub mod error;
+mod file_order;
 pub mod gold;
 mod merge;
 pub mod quality;

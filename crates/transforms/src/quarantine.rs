@@ -15,12 +15,14 @@ use medallion_tables::commit::{Change, CommitError, commit};
 use medallion_tables::table::LakeTable;
 use medallion_tables::writer::write_files;
 
+use crate::batch::SilverJob;
 use crate::bronze::Changes;
 use crate::error::TransformError;
-use crate::merge::Rejected;
-use crate::silver::SilverJob;
 use crate::spec;
 use crate::summary::{self, BatchFile};
+
+/// A row of the batch with the ids of the rules that it failed.
+pub(crate) type Rejected = (usize, Vec<String>);
 
 /// How often the commit is tried against other writers.
 const ATTEMPTS: usize = 5;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::TransformError;
-use crate::silver::place;
+use crate::file_order::place;
 
 /// How many batch records are read at a time.
 const PARALLEL: usize = 16;

@@ -2,12 +2,13 @@
 
 use crate::environment::Environment;
 use crate::finding::{Findings, RuleId};
+use crate::lake::SourceFile;
 use crate::section::{Reader, Section};
 
 /// The account is no AWS account id.
 pub(crate) const ACCOUNT: RuleId = RuleId("environment/account");
 
-pub(crate) fn read(file: &str, text: &str) -> (Option<Environment>, Findings) {
+fn read(file: &str, text: &str) -> (Option<Environment>, Findings) {
     let reader = Reader::new(file, text, 0);
     let environment = reader.root(environment);
     (environment, reader.into_findings())
@@ -31,4 +32,15 @@ fn environment(root: &Section<'_>) -> Option<Environment> {
         region: region?.value.to_owned(),
         bucket: bucket?.value.to_owned(),
     })
+}
+
+impl Environment {
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// All findings at once.
+    pub fn read(file: &SourceFile) -> Result<Environment, Findings> {
+        let (environment, findings) = read(&file.path, &file.text);
+        findings.into_result(environment)
+    }
 }

@@ -7,8 +7,8 @@ use medallion_governance::access::{
     CellAccess, ColumnAccess, RowAccess, TableAccess, explain, table_access,
 };
 
-use crate::cli::Place;
 use crate::error::CliError;
+use crate::options::Place;
 use crate::{files, governed};
 
 pub(crate) fn run(

@@ -3,9 +3,9 @@
 use medallion_transforms::error::TransformError;
 use medallion_transforms::gold;
 
-use crate::cli::Place;
 use crate::error::CliError;
 use crate::files;
+use crate::options::Place;
 
 pub(crate) fn run(place: &Place) -> Result<(), CliError> {
     let lake = files::definition(&place.definition)?;

@@ -3,8 +3,8 @@
 use medallion_definition::name::ModelName;
 use medallion_transforms::gold::{GoldJob, GoldOutcome};
 
-use crate::cli::Place;
 use crate::error::CliError;
+use crate::options::Place;
 use crate::{files, target};
 
 pub(crate) async fn run(place: &Place, name: &ModelName, plan: bool) -> Result<(), CliError> {

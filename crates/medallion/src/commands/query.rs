@@ -8,8 +8,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::json::LineDelimitedWriter;
 use arrow::util::pretty::pretty_format_batches_with_schema;
 
-use crate::cli::{Format, Place};
 use crate::error::CliError;
+use crate::options::{Format, Place};
 use crate::{files, governed, target};
 
 pub(crate) async fn run(

@@ -3,8 +3,8 @@
 use medallion_definition::name::TableId;
 use medallion_transforms::silver::{SilverJob, SilverOutcome};
 
-use crate::cli::Place;
 use crate::error::CliError;
+use crate::options::Place;
 use crate::{files, target};
 
 pub(crate) async fn run(place: &Place, table: &TableId, plan: bool) -> Result<(), CliError> {

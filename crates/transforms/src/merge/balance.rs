@@ -1,5 +1,6 @@
 //! The row balance of a batch: nothing is dropped without a counter.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where each change row of a batch went.
@@ -73,4 +74,11 @@ impl fmt::Display for Balance {
         let parts: Vec<String> = told.map(|(name, n)| format!("{name} {n}")).collect();
         f.write_str(&parts.join(", "))
     }
+}
+
+/// What a batch counts.
+pub(super) struct Counted {
+    pub(super) balance: Balance,
+    /// Failures of rules that only warn, by rule.
+    pub(super) warnings: BTreeMap<String, u64>,
 }

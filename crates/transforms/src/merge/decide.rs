@@ -7,7 +7,7 @@ use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
 use medallion_definition::change::SILVER_CHANGE_SEQ;
 use medallion_tables::files::LiveFile;
 
-use super::Balance;
+use super::balance::Balance;
 use crate::bronze::Changes;
 use crate::consolidate::{Effect, KeyEncoder, Winner, Winners};
 use crate::error::TransformError;

@@ -16,32 +16,34 @@ use medallion_ingestion::layout::{BronzeKey, table_prefix};
 use medallion_tables::table::LakeTable;
 
 pub use balance::Balance;
+use balance::Counted;
 
+use crate::batch::{SilverJob, SilverPlan};
 use crate::bronze::{self, Changes};
 use crate::consolidate::{KeyEncoder, Winners, moved_rows, winners};
 use crate::error::TransformError;
 use crate::quality::QualityPlan;
-use crate::quarantine;
-use crate::silver::{SilverJob, SilverOutcome, SilverPlan};
+use crate::quarantine::{self, Rejected};
 use crate::summary::{BatchFile, BatchRecord};
 use decide::{Merge, TouchedFile};
 use write::write;
 
-/// What a batch counts.
-struct Counted {
-    balance: Balance,
-    warnings: BTreeMap<String, u64>,
+/// One committed batch.
+pub(crate) struct Merged {
+    /// Its Bronze files.
+    pub(crate) files: usize,
+    pub(crate) balance: Balance,
+    /// Failures of rules that only warn, by rule.
+    pub(crate) warnings: BTreeMap<String, u64>,
+    pub(crate) snapshot: i64,
 }
-
-/// A row of the batch with the ids of the rules that it failed.
-pub(crate) type Rejected = (usize, Vec<String>);
 
 pub(crate) async fn apply(
     job: &SilverJob<'_>,
     quality: &QualityPlan,
     base: &LakeTable,
     plan: &SilverPlan,
-) -> Result<SilverOutcome, TransformError> {
+) -> Result<Merged, TransformError> {
     let read = read_files(job, &plan.files).await?;
     let record = BatchRecord::new(&plan.table, &plan.files);
     let mut balance = Balance { read: read.len() as u64, ..Balance::default() };
@@ -78,7 +80,7 @@ pub(crate) async fn apply(
     let counted = Counted { balance, warnings };
     let snapshot = write(job, base, plan, &record, touched, &decisions, &changes, &counted).await?;
     let Counted { balance, warnings } = counted;
-    Ok(SilverOutcome::Committed { files: plan.files.len(), balance, warnings, snapshot })
+    Ok(Merged { files: plan.files.len(), balance, warnings, snapshot })
 }
 
 /// Reads the files in order.

@@ -13,11 +13,12 @@ use medallion_tables::commit::{Change, commit};
 use medallion_tables::table::LakeTable;
 use medallion_tables::writer::write_files;
 
-use super::Counted;
+use super::balance::Counted;
 use super::decide::{Decisions, TouchedFile};
+use crate::batch::{SilverJob, SilverPlan};
 use crate::bronze::Changes;
 use crate::error::TransformError;
-use crate::silver::{SilverJob, SilverPlan, place};
+use crate::file_order::place;
 use crate::spec;
 use crate::summary::{self, BatchRecord};
 
