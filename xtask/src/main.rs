@@ -35,7 +35,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Formatting and lints, without changing anything
+    /// Formatting, lints and links in the documentation, without changing anything
     Lint,
 }
 
@@ -139,5 +139,9 @@ fn lint() -> Result<ExitCode, String> {
     let mut clippy = cargo();
     clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     let clean = status(clippy)?;
-    Ok(if formatted == ExitCode::SUCCESS { clean } else { formatted })
+    let mut documentation = cargo();
+    documentation.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    let documented = status(documentation)?;
+    let all = [formatted, clean, documented];
+    Ok(all.into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS))
 }

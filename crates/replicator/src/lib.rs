@@ -1,7 +1,7 @@
 //! The local stand-in for AWS DMS: a consistent full load of MySQL tables, then their changes
 //! along the binlog, as Parquet files in Bronze with the keys, columns and types of DMS.
 //!
-//! [`replicate`] does all of it. Delivery is at least once: what was written after the last
+//! [`replicate()`] does all of it. Delivery is at least once: what was written after the last
 //! checkpoint is written again after a crash, with the same change sequences.
 
 pub mod bronze_file;

@@ -1,7 +1,7 @@
 //! From Bronze to Silver and from Silver to Gold.
 //!
 //! Each job is a plan, a value that can be printed, and an execution that makes no choices of
-//! its own: [`silver::plan`] then [`silver::run`], [`gold::plan`] then [`gold::run`].
+//! its own: [`silver::SilverJob`] and [`gold::GoldJob`].
 
 mod batch;
 pub mod bronze;
