@@ -74,19 +74,24 @@ fn programs() -> Result<PathBuf, String> {
     own.parent().map(Path::to_owned).ok_or_else(|| "this program has no folder".to_owned())
 }
 
-/// A developer's own AWS and proxy must not get between the stack and its jobs.
+/// A developer's own AWS would win over the stack's files.
+const CLEARED: [&str; 7] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_GLUE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+];
+
+/// A developer's own AWS and proxy must not get between the stack and its jobs. The harness is
+/// told what was cleared, so that it can tell others.
 fn isolate(command: &mut Command) {
-    for name in [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_S3",
-        "AWS_ENDPOINT_URL_GLUE",
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    ] {
+    for name in CLEARED {
         command.env_remove(name);
     }
+    command.env("MEDALLION_CLEARED", CLEARED.join(" "));
     for name in ["NO_PROXY", "no_proxy"] {
         let others = std::env::var(name).unwrap_or_default();
         command.env(name, format!("{others},127.0.0.1"));

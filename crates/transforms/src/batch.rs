@@ -19,8 +19,8 @@ use crate::summary::{self, Applied, BatchFile};
 
 /// How far back a file that sorts before the watermark is still looked for.
 pub const LOOK_BACK: Duration = Duration::days(2);
-/// The most Bronze bytes, as stored, that one batch applies.
-const BATCH_BYTES: u64 = 256 << 20;
+/// The most Bronze bytes, as stored, that one batch applies unless the job says otherwise.
+pub const BATCH_BYTES: u64 = 256 << 20;
 
 /// A batch: the Bronze files that the next commit will apply, in order. Printable.
 #[derive(Clone, Debug)]
@@ -59,6 +59,9 @@ pub struct SilverJob<'a> {
     pub warehouse: &'a Warehouse,
     /// The job's own time, microseconds since the epoch; `_loaded_at` and `not_future` use it.
     pub now_micros: i64,
+    /// The most Bronze bytes, as stored, that one batch applies; a larger file is a batch of its
+    /// own. Further batches follow in the same run.
+    pub batch_bytes: u64,
 }
 
 impl SilverJob<'_> {
@@ -136,7 +139,7 @@ impl SilverJob<'_> {
         let mut batch = Vec::new();
         for file in files.into_values() {
             bytes += file.size;
-            if bytes > BATCH_BYTES && !batch.is_empty() {
+            if bytes > self.batch_bytes && !batch.is_empty() {
                 break;
             }
             batch.push(file);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use medallion_tables::commit::CommitError;
 
-pub use crate::batch::{LOOK_BACK, SilverJob, SilverPlan};
+pub use crate::batch::{BATCH_BYTES, LOOK_BACK, SilverJob, SilverPlan};
 use crate::error::TransformError;
 pub use crate::merge::Balance;
 use crate::merge::{self, Merged};

@@ -14,16 +14,6 @@ use crate::runner::{Quiet, Runner};
 use crate::stack::Stack;
 use crate::verify::{Difference, VerifyError};
 
-/// Variables of a developer's own AWS that would win over the stack's files.
-const LEAKING: [&str; 6] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL_GLUE",
-];
-
 /// The question that the run puts as a persona.
 const QUESTION: &str = "select region, segment, customers, credit_limit_average \
                         from gold.customers_by_region order by customers desc, region limit 3";
@@ -170,7 +160,10 @@ pub(super) async fn answer_as_persona(
 /// Shows how to play with the stack, then waits for Ctrl-C.
 pub(super) async fn stay_up(stack: &Stack, report: &mut Report) {
     let mut lines = String::from("The stack is up; Ctrl-C ends it. In another terminal:\n\n");
-    lines.push_str(&format!("unset {}\n", LEAKING.join(" ")));
+    // What `cargo xtask` cleared for the run would get in the way there too.
+    if let Ok(cleared) = std::env::var("MEDALLION_CLEARED") {
+        lines.push_str(&format!("unset {cleared}\n"));
+    }
     lines.push_str("export NO_PROXY=\"$NO_PROXY,127.0.0.1\"\n");
     if let Some(folder) = stack.paths.medallion.parent() {
         lines.push_str(&format!("export PATH=\"{}:$PATH\"\n", folder.display()));

@@ -17,7 +17,7 @@ use medallion_harness::aws::s3::{S3Config, S3Server};
 use medallion_ingestion::schema::bronze_schema;
 use medallion_tables::warehouse::Warehouse;
 use medallion_transforms::error::TransformError;
-use medallion_transforms::silver::{SilverJob, SilverOutcome};
+use medallion_transforms::silver::{BATCH_BYTES, SilverJob, SilverOutcome};
 use medallion_transforms::{spec, summary};
 use parquet::arrow::ArrowWriter;
 
@@ -63,6 +63,7 @@ pub(crate) struct Lake {
     servers: Arc<Servers>,
     definition: LakeDefinition,
     warehouse: Warehouse,
+    batch_bytes: u64,
 }
 
 fn definition(name: &str, contract: &str) -> LakeDefinition {
@@ -126,13 +127,19 @@ impl Lake {
             let database = layer.database(&definition.name);
             warehouse.ensure_database(&database, "").await.unwrap();
         }
-        Lake { servers, definition, warehouse }
+        Lake { servers, definition, warehouse, batch_bytes: BATCH_BYTES }
     }
 
     /// The same lake by another contract.
     pub(crate) fn with_contract(&self, contract: &str) -> Lake {
         let definition = definition(self.definition.name.as_str(), contract);
-        Lake { servers: Arc::clone(&self.servers), definition, warehouse: self.warehouse.clone() }
+        let (servers, warehouse) = (Arc::clone(&self.servers), self.warehouse.clone());
+        Lake { servers, definition, warehouse, batch_bytes: self.batch_bytes }
+    }
+
+    /// The same lake with batches of at most so many bytes.
+    pub(crate) fn in_batches_of(self, batch_bytes: u64) -> Lake {
+        Lake { batch_bytes, ..self }
     }
 
     /// Another, empty lake on the same endpoints.
@@ -213,6 +220,7 @@ impl Lake {
             contract: &self.definition.tables[0],
             warehouse: &self.warehouse,
             now_micros: 1_800_000_000_000_000,
+            batch_bytes: self.batch_bytes,
         };
         job.run().await
     }

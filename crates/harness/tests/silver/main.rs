@@ -100,6 +100,28 @@ async fn a_fault_at_any_point_neither_loses_nor_repeats_a_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_run_takes_a_backlog_in_as_many_batches_as_it_needs() {
+    let lake = Lake::start().await.in_batches_of(1);
+    let mut generator = Generator::new(21);
+    let load = generator.load();
+    lake.put_load(&load).await;
+    let files = generator.files(&load);
+    for (n, file) in files.iter().enumerate() {
+        lake.put_changes(n, file).await;
+    }
+    let outcome = lake.run().await;
+    let SilverOutcome::Committed { files: applied, balance, .. } = outcome else {
+        panic!("nothing was committed: {outcome:?}");
+    };
+    assert_eq!(applied, 1 + files.len());
+    assert_eq!(lake.batches().await, applied, "one snapshot per batch");
+    assert_eq!(balance.read as usize, load.len() + files.concat().len());
+    assert!(balance.holds(), "{balance}");
+    assert_eq!(different(&lake.state().await, &fold(&load, &files.concat())), []);
+    lake.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_writers_at_once_apply_every_file_once() {
     let lake = Lake::start().await;
     let mut generator = Generator::new(5);

@@ -1,7 +1,7 @@
 //! `medallion silver`.
 
 use medallion_definition::name::TableId;
-use medallion_transforms::silver::{SilverJob, SilverOutcome};
+use medallion_transforms::silver::{BATCH_BYTES, SilverJob, SilverOutcome};
 
 use crate::error::CliError;
 use crate::options::Place;
@@ -17,7 +17,8 @@ pub(crate) async fn run(place: &Place, table: &TableId, plan: bool) -> Result<()
     let config = target::sdk_config(&environment).await;
     let warehouse = target::warehouse(&config, &environment);
     let now_micros = chrono::Utc::now().timestamp_micros();
-    let job = SilverJob { lake: &lake, contract, warehouse: &warehouse, now_micros };
+    let batch_bytes = BATCH_BYTES;
+    let job = SilverJob { lake: &lake, contract, warehouse: &warehouse, now_micros, batch_bytes };
     if plan {
         print!("{}", job.explain().await?);
         return Ok(());
