@@ -64,50 +64,100 @@ impl FromStr for Op {
     }
 }
 
+/// Digits of a [`ChangeSeq`].
+const SEQ_DIGITS: usize = 35;
+/// Digits of its time part.
+const TIME_DIGITS: usize = 16;
+
 /// A change's place in the order of the source: 16 digits of time (YYYYMMDDHHmmSShh, UTC) and
 /// 19 digits of number. Full-load rows have none, which sorts before every change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChangeSeq(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChangeSeq(
+    /// ASCII digits; all zero bytes for a full load.
+    [u8; SEQ_DIGITS],
+);
 
 impl ChangeSeq {
     /// The sequence of full-load rows.
-    pub const FULL_LOAD: ChangeSeq = ChangeSeq(String::new());
+    pub const FULL_LOAD: ChangeSeq = ChangeSeq([0; SEQ_DIGITS]);
 
-    /// Builds one from its two parts.
+    /// Builds one from its two parts; of the number its lowest 19 digits.
     pub fn new(time: &ChangeTime, number: u64) -> ChangeSeq {
-        ChangeSeq(format!("{}{number:019}", time.0))
+        let mut digits = [0; SEQ_DIGITS];
+        let (head, tail) = digits.split_at_mut(TIME_DIGITS);
+        head.copy_from_slice(&time.0);
+        push_digits(tail, number);
+        ChangeSeq(digits)
     }
 
     /// The 35 digits, or nothing for a full load.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match self.0[0] {
+            0 => "",
+            // Digits are always UTF-8.
+            _ => std::str::from_utf8(&self.0).unwrap_or_default(),
+        }
+    }
+}
+
+/// Fills the place with the number's lowest digits.
+fn push_digits(place: &mut [u8], number: u64) {
+    let mut rest = number;
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+}
+
+impl Default for ChangeSeq {
+    fn default() -> ChangeSeq {
+        ChangeSeq::FULL_LOAD
+    }
+}
+
+impl fmt::Debug for ChangeSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ChangeSeq").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for ChangeSeq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl FromStr for ChangeSeq {
     type Err = ChangeError;
     fn from_str(text: &str) -> Result<Self, ChangeError> {
-        let ok = text.is_empty() || (text.len() == 35 && text.bytes().all(|b| b.is_ascii_digit()));
-        if ok { Ok(ChangeSeq(text.to_owned())) } else { Err(ChangeError::Seq(text.to_owned())) }
+        if text.is_empty() {
+            return Ok(ChangeSeq::FULL_LOAD);
+        }
+        match text.as_bytes().try_into() {
+            Ok(digits) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(ChangeSeq(digits)),
+            _ => Err(ChangeError::Seq(text.to_owned())),
+        }
     }
 }
 
 /// The time part of a [`ChangeSeq`]: YYYYMMDDHHmmSShh, UTC, hundredths of a second at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeTime(String);
+pub struct ChangeTime(
+    /// ASCII digits.
+    [u8; TIME_DIGITS],
+);
 
 impl ChangeTime {
-    /// From calendar fields; hundredths 0–99.
+    /// From calendar fields; years 0–9999, hundredths 0–99.
     pub fn new(date: (i32, u32, u32), time: (u32, u32, u32), hundredths: u32) -> ChangeTime {
-        let (y, mo, d) = date;
-        let (h, mi, s) = time;
-        ChangeTime(format!("{y:04}{mo:02}{d:02}{h:02}{mi:02}{s:02}{hundredths:02}"))
+        let mut digits = [0; TIME_DIGITS];
+        let (year, rest) = digits.split_at_mut(4);
+        push_digits(year, u64::try_from(date.0).unwrap_or_default());
+        let fields = [date.1, date.2, time.0, time.1, time.2, hundredths];
+        for (place, field) in rest.chunks_exact_mut(2).zip(fields) {
+            push_digits(place, field.into());
+        }
+        ChangeTime(digits)
     }
 }
 
@@ -123,5 +173,16 @@ mod tests {
         assert!(ChangeSeq::FULL_LOAD < first && first < second);
         assert!("123".parse::<ChangeSeq>().is_err());
         assert_eq!(first.as_str().parse::<ChangeSeq>().unwrap(), first);
+        assert_eq!("".parse::<ChangeSeq>().unwrap(), ChangeSeq::FULL_LOAD);
+        assert_eq!(format!("{first:?}"), r#"ChangeSeq("20260102030405000000000000000000001")"#);
+    }
+
+    #[test]
+    fn every_digit_has_its_place() {
+        let time = ChangeTime::new((2026, 12, 31), (23, 59, 58), 97);
+        let last = ChangeSeq::new(&time, 9_999_999_999_999_999_999);
+        assert_eq!(last.to_string(), "20261231235958979999999999999999999");
+        let zero = ChangeSeq::new(&time, 0);
+        assert_eq!(zero.to_string(), "20261231235958970000000000000000000");
     }
 }

@@ -1,5 +1,7 @@
 //! The contract of one source table: what comes in, what Silver keeps of it, and by which rules.
 
+use std::fmt;
+
 use crate::name::{ColumnName, RuleName, TableId};
 use crate::types::{LakeType, MySqlType};
 
@@ -165,6 +167,44 @@ pub enum Engine {
     Auto,
 }
 
+/// One value of a boundary between key ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RangeValue {
+    /// Of an integer, DECIMAL or YEAR column.
+    Integer(i128),
+    /// Of a text column, or a date or time as MySQL writes it.
+    Text(String),
+}
+
+impl fmt::Display for RangeValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RangeValue::Integer(number) => write!(f, "{number}"),
+            RangeValue::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Key ranges in which a full load reads a table in parallel. `n` boundaries make `n + 1` ranges:
+/// each range ends just before its boundary, the last one is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadRanges {
+    /// The columns that are compared, the most significant first; never empty, never nullable.
+    pub columns: Vec<ColumnName>,
+    /// Ascending; each has one value per column.
+    pub boundaries: Vec<Vec<RangeValue>>,
+}
+
+/// How the full load reads a table, and how much of a large value any load carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Key ranges; without them the table is read in one piece.
+    pub ranges: Option<LoadRanges>,
+    /// The size in KiB that no LOB value of the table (JSON, MEDIUMTEXT, LONGTEXT, MEDIUMBLOB,
+    /// LONGBLOB) exceeds. DMS cuts longer values, so this is a promise of the source's owner.
+    pub lob_max_kb: Option<u32>,
+}
+
 /// The contract of one source table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableContract {
@@ -182,6 +222,8 @@ pub struct TableContract {
     pub buckets: u32,
     /// The engine.
     pub engine: Engine,
+    /// How the table is loaded.
+    pub load: LoadOptions,
     /// The file it was read from, for messages.
     pub file: String,
 }

@@ -1,9 +1,7 @@
 //! MySQL column types as a contract writes them, and the lake types that Silver and Gold hold.
 
-use std::fmt;
-use std::str::FromStr;
-
 mod display;
+mod parse;
 
 /// Why a text is not a type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +39,27 @@ pub enum IntWidth {
     Normal,
     /// BIGINT, 8 bytes.
     Big,
+}
+
+/// The kinds of geometry that a spatial column may be limited to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GeometryKind {
+    /// GEOMETRY: any of them.
+    Any,
+    /// POINT.
+    Point,
+    /// LINESTRING.
+    LineString,
+    /// POLYGON.
+    Polygon,
+    /// MULTIPOINT.
+    MultiPoint,
+    /// MULTILINESTRING.
+    MultiLineString,
+    /// MULTIPOLYGON.
+    MultiPolygon,
+    /// GEOMETRYCOLLECTION, which MySQL 8 prints as `geomcollection`.
+    Collection,
 }
 
 /// A MySQL column type, as `information_schema.columns.column_type` prints it.
@@ -100,6 +119,8 @@ pub enum MySqlType {
     Set(Vec<String>),
     /// JSON.
     Json,
+    /// GEOMETRY and its kinds: four bytes of SRID, little endian, then well-known binary.
+    Geometry(GeometryKind),
 }
 
 /// The type of a Silver or Gold column: those Iceberg v2 types that Athena reads and writes.
@@ -160,7 +181,10 @@ impl MySqlType {
             MySqlType::Float => LakeType::Float,
             MySqlType::Double => LakeType::Double,
             MySqlType::Bit(1) => LakeType::Boolean,
-            MySqlType::Bit(_) | MySqlType::Binary { .. } | MySqlType::Blob(_) => LakeType::Binary,
+            MySqlType::Bit(_)
+            | MySqlType::Binary { .. }
+            | MySqlType::Blob(_)
+            | MySqlType::Geometry(_) => LakeType::Binary,
             MySqlType::Date => LakeType::Date,
             MySqlType::DateTime(_) => LakeType::Timestamp,
             MySqlType::Timestamp(_) => LakeType::TimestampTz,
@@ -171,171 +195,6 @@ impl MySqlType {
             | MySqlType::Set(_)
             | MySqlType::Json => LakeType::String,
         }
-    }
-}
-
-fn error(text: &str, reason: impl Into<String>) -> TypeError {
-    TypeError { text: text.to_owned(), reason: reason.into() }
-}
-
-/// Splits `name(args) suffix` into its three parts; the arguments keep their quotes.
-fn split_type(text: &str) -> Result<(String, Option<&str>, String), TypeError> {
-    let Some(open) = text.find('(') else {
-        let mut words = text.split_whitespace();
-        let name = words.next().unwrap_or_default().to_ascii_lowercase();
-        return Ok((name, None, words.collect::<Vec<_>>().join(" ").to_ascii_lowercase()));
-    };
-    let close = text.rfind(')').ok_or_else(|| error(text, "`)` is missing"))?;
-    let name = text[..open].trim().to_ascii_lowercase();
-    Ok((name, Some(&text[open + 1..close]), text[close + 1..].trim().to_ascii_lowercase()))
-}
-
-/// Members of ENUM and SET: `'a','it''s'`.
-fn members(text: &str, args: &str) -> Result<Vec<String>, TypeError> {
-    let mut out = Vec::new();
-    let mut chars = args.trim().chars().peekable();
-    loop {
-        if chars.next() != Some('\'') {
-            return Err(error(text, "members must stand in single quotes"));
-        }
-        let mut member = String::new();
-        loop {
-            match chars.next() {
-                None => return Err(error(text, "a member's closing quote is missing")),
-                Some('\'') if chars.peek() == Some(&'\'') => {
-                    chars.next();
-                    member.push('\'');
-                }
-                Some('\'') => break,
-                Some(c) => member.push(c),
-            }
-        }
-        out.push(member);
-        while chars.next_if(|c| c.is_whitespace()).is_some() {}
-        match chars.next() {
-            None => return Ok(out),
-            Some(',') => while chars.next_if(|c| c.is_whitespace()).is_some() {},
-            Some(c) => return Err(error(text, format!("`{c}` stands where `,` is wanted"))),
-        }
-    }
-}
-
-fn number<T: FromStr + PartialOrd + fmt::Display>(
-    text: &str,
-    arg: Option<&str>,
-    default: Option<T>,
-    max: T,
-) -> Result<T, TypeError> {
-    let value = match (arg, default) {
-        (None, Some(default)) => default,
-        (None, None) => return Err(error(text, "a length in parentheses is needed")),
-        (Some(arg), _) => {
-            arg.trim().parse().map_err(|_| error(text, format!("`{arg}` is no number")))?
-        }
-    };
-    if value > max { Err(error(text, format!("at most {max} is allowed"))) } else { Ok(value) }
-}
-
-fn int_width(name: &str) -> Option<IntWidth> {
-    Some(match name {
-        "tinyint" | "bool" | "boolean" => IntWidth::Tiny,
-        "smallint" => IntWidth::Small,
-        "mediumint" => IntWidth::Medium,
-        "int" | "integer" => IntWidth::Normal,
-        "bigint" => IntWidth::Big,
-        _ => return None,
-    })
-}
-
-fn lob_length(name: &str) -> Option<LobLength> {
-    let stem = name.strip_suffix("text").or_else(|| name.strip_suffix("blob"))?;
-    Some(match stem {
-        "tiny" => LobLength::Tiny,
-        "" => LobLength::Normal,
-        "medium" => LobLength::Medium,
-        "long" => LobLength::Long,
-        _ => return None,
-    })
-}
-
-fn decimal_parts(text: &str, args: Option<&str>) -> Result<(u8, u8), TypeError> {
-    let mut parts = args.map(|a| a.split(',')).into_iter().flatten();
-    let precision = number(text, parts.next(), Some(10), 65)?;
-    let scale = number(text, parts.next(), Some(0), 30)?;
-    if precision == 0 || scale > precision {
-        return Err(error(text, "the precision must be at least 1 and not below the scale"));
-    }
-    Ok((precision, scale))
-}
-
-impl FromStr for MySqlType {
-    type Err = TypeError;
-
-    fn from_str(text: &str) -> Result<Self, TypeError> {
-        let (name, args, suffix) = split_type(text.trim())?;
-        let unsigned = suffix.split_whitespace().any(|w| w == "unsigned" || w == "zerofill");
-        if let Some(width) = int_width(&name) {
-            return Ok(MySqlType::Int { width, unsigned });
-        }
-        if let Some(length) = lob_length(&name) {
-            let text = name.ends_with("text");
-            return Ok(if text { MySqlType::Text(length) } else { MySqlType::Blob(length) });
-        }
-        Ok(match name.as_str() {
-            "decimal" | "numeric" | "dec" => {
-                let (precision, scale) = decimal_parts(text, args)?;
-                MySqlType::Decimal { precision, scale }
-            }
-            "float" => MySqlType::Float,
-            "double" | "real" => MySqlType::Double,
-            "bit" => MySqlType::Bit(number(text, args, Some(1), 64)?),
-            "date" => MySqlType::Date,
-            "datetime" => MySqlType::DateTime(number(text, args, Some(0), 6)?),
-            "timestamp" => MySqlType::Timestamp(number(text, args, Some(0), 6)?),
-            "time" => MySqlType::Time(number(text, args, Some(0), 6)?),
-            "year" => MySqlType::Year,
-            "char" => MySqlType::Char { length: number(text, args, Some(1), 255)?, fixed: true },
-            "varchar" => MySqlType::Char { length: number(text, args, None, 65535)?, fixed: false },
-            "binary" => {
-                MySqlType::Binary { length: number(text, args, Some(1), 255)?, fixed: true }
-            }
-            "varbinary" => {
-                MySqlType::Binary { length: number(text, args, None, 65535)?, fixed: false }
-            }
-            "enum" => MySqlType::Enum(members(text, args.unwrap_or_default())?),
-            "set" => MySqlType::Set(members(text, args.unwrap_or_default())?),
-            "json" => MySqlType::Json,
-            _ => return Err(error(text, "write it as MySQL's `information_schema` prints it")),
-        })
-    }
-}
-
-impl FromStr for LakeType {
-    type Err = TypeError;
-
-    fn from_str(text: &str) -> Result<Self, TypeError> {
-        let (name, args, _) = split_type(text.trim())?;
-        Ok(match name.as_str() {
-            "boolean" => LakeType::Boolean,
-            "int" => LakeType::Int,
-            "long" => LakeType::Long,
-            "float" => LakeType::Float,
-            "double" => LakeType::Double,
-            "decimal" => match decimal_parts(text, args)? {
-                (precision, scale) if precision <= 38 => LakeType::Decimal { precision, scale },
-                _ => return Err(error(text, "a lake decimal has at most 38 digits")),
-            },
-            "date" => LakeType::Date,
-            "timestamp" => LakeType::Timestamp,
-            "timestamptz" => LakeType::TimestampTz,
-            "string" => LakeType::String,
-            "binary" => LakeType::Binary,
-            _ => {
-                let known = "boolean, int, long, float, double, decimal(p,s), date, timestamp, \
-                             timestamptz, string, binary";
-                return Err(error(text, format!("lake types are {known}")));
-            }
-        })
     }
 }
 
@@ -361,6 +220,8 @@ mod tests {
             ("mediumtext", "string"),
             ("varbinary(16)", "binary"),
             ("json", "string"),
+            ("point", "binary"),
+            ("geomcollection", "binary"),
         ];
         for (text, lake) in cases {
             let parsed: MySqlType = text.parse().unwrap();
@@ -368,13 +229,32 @@ mod tests {
         }
         let quoted = "set('a','it''s')".parse::<MySqlType>().unwrap();
         assert_eq!(quoted, MySqlType::Set(vec!["a".into(), "it's".into()]));
+        // The server prints some characters of members with a backslash.
+        let escaped = r"enum('a\\b','c\nd','\r','\0')".parse::<MySqlType>().unwrap();
+        let members = ["a\\b", "c\nd", "\r", "\0"].map(str::to_owned).to_vec();
+        assert_eq!(escaped, MySqlType::Enum(members));
     }
 
     #[test]
     fn what_mysql_would_refuse_is_refused() {
-        for text in ["varchar", "decimal(66,0)", "decimal(3,5)", "enum(a)", "datetime(7)", "money"]
-        {
+        for text in [
+            "varchar",
+            "decimal(66,0)",
+            "decimal(3,5)",
+            "enum(a)",
+            r"enum('a\')",
+            "datetime(7)",
+            "money",
+        ] {
             assert!(text.parse::<MySqlType>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn types_that_the_lake_does_not_take_say_so() {
+        for (text, hint) in [("vector(3)", "DMS"), ("uuid", "DMS"), ("inet6", "DMS")] {
+            let error = text.parse::<MySqlType>().unwrap_err();
+            assert!(error.reason.contains(hint), "{error}");
         }
     }
 }

@@ -12,10 +12,13 @@ use medallion_definition::name::{Layer, NameError, TableId};
 /// Within one table keys are ordered as they were written: full-load files, then change files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BronzeKey {
-    /// A file of the full load: `bronze/crm/customers/LOAD00000001.parquet`.
+    /// A file of the full load: `bronze/crm/customers/LOAD00000001.parquet`, or
+    /// `bronze/crm/customers/SEGMENT2_LOAD00000001.parquet` when key ranges are loaded in parallel.
     Load {
         /// The source table.
         table: TableId,
+        /// The key range, from 1; `None` when the table was loaded as a whole.
+        segment: Option<u32>,
         /// The file's number, from 1; the key shows it as eight upper-case hexadecimal digits.
         number: u32,
     },
@@ -72,8 +75,12 @@ impl BronzeKey {
 impl fmt::Display for BronzeKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BronzeKey::Load { table, number } => {
-                write!(f, "{}LOAD{number:08X}.parquet", table_prefix(table))
+            BronzeKey::Load { table, segment, number } => {
+                f.write_str(&table_prefix(table))?;
+                if let Some(segment) = segment {
+                    write!(f, "SEGMENT{segment}_")?;
+                }
+                write!(f, "LOAD{number:08X}.parquet")
             }
             BronzeKey::Changes { table, written } => {
                 write!(f, "{}{}", table_prefix(table), written.format("%Y/%m/%d/%Y%m%d-%H%M%S"))?;
@@ -108,7 +115,11 @@ impl FromStr for BronzeKey {
         let table = table_id(schema, table)
             .map_err(|source| LayoutError::Table { key: key.to_owned(), source })?;
         match rest {
-            [name] => Ok(BronzeKey::Load { table, number: load_number(name).map_err(shape)? }),
+            [name] => {
+                let (segment, name) = load_segment(name).map_err(shape)?;
+                let number = load_number(name).map_err(shape)?;
+                Ok(BronzeKey::Load { table, segment, number })
+            }
             [year, month, day, name] => {
                 let folder = folder_date(year, month, day).map_err(shape)?;
                 let written = write_time(name).map_err(shape)?;
@@ -124,6 +135,18 @@ impl FromStr for BronzeKey {
 
 fn table_id(schema: &str, table: &str) -> Result<TableId, NameError> {
     Ok(TableId { schema: schema.parse()?, table: table.parse()? })
+}
+
+/// The key range of `SEGMENT<n>_LOAD…` and the rest of the name.
+fn load_segment(name: &str) -> Result<(Option<u32>, &str), &'static str> {
+    const SHAPE: &str = "a key range's file is named `SEGMENT<n>_LOAD<number>.parquet`, n from 1";
+    let Some(rest) = name.strip_prefix("SEGMENT") else { return Ok((None, name)) };
+    let (digits, rest) = rest.split_once('_').ok_or(SHAPE)?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    match digits.parse() {
+        Ok(segment) if plain => Ok((Some(segment), rest)),
+        _ => Err(SHAPE),
+    }
 }
 
 fn load_number(name: &str) -> Result<u32, &'static str> {
@@ -187,14 +210,16 @@ mod tests {
 
     #[test]
     fn keys_print_as_dms_names_its_files_and_parse_back() {
-        let load = BronzeKey::Load { table: customers(), number: 0x1F };
+        let load = BronzeKey::Load { table: customers(), segment: None, number: 0x1F };
         let changes = BronzeKey::Changes { table: customers(), written: at(913) };
+        let range = BronzeKey::Load { table: customers(), segment: Some(12), number: 1 };
         assert_eq!(load.to_string(), "bronze/crm/customers/LOAD0000001F.parquet");
+        assert_eq!(range.to_string(), "bronze/crm/customers/SEGMENT12_LOAD00000001.parquet");
         assert_eq!(
             changes.to_string(),
             "bronze/crm/customers/2021/11/23/20211123-013830913.parquet"
         );
-        for key in [load, changes] {
+        for key in [load, range, changes] {
             assert_eq!(key.to_string().parse::<BronzeKey>().unwrap(), key);
             assert!(key.to_string().starts_with(&table_prefix(key.table())));
         }
@@ -220,7 +245,7 @@ mod tests {
 
     #[test]
     fn within_a_table_loads_sort_before_changes_and_changes_by_time() {
-        let load = BronzeKey::Load { table: customers(), number: 2 };
+        let load = BronzeKey::Load { table: customers(), segment: None, number: 2 };
         let first = BronzeKey::Changes { table: customers(), written: at(9) };
         let second = BronzeKey::Changes { table: customers(), written: at(10) };
         assert!(load < first && first < second);
@@ -237,6 +262,10 @@ mod tests {
             "bronze/crm/customers/LOAD0000000a.parquet",
             "bronze/crm/customers/LOAD+0000001.parquet",
             "bronze/crm/customers/LOAD1.parquet",
+            "bronze/crm/customers/SEGMENT_LOAD00000001.parquet",
+            "bronze/crm/customers/SEGMENT0_LOAD00000001.parquet",
+            "bronze/crm/customers/SEGMENT+1_LOAD00000001.parquet",
+            "bronze/crm/customers/SEGMENT1LOAD00000001.parquet",
             "bronze/crm/customers/LOAD00000001.csv",
             "bronze/crm/customers/p0/LOAD00000001.parquet",
             "bronze/crm/customers/2021/11/23/20211123-01383091.parquet",

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O and no clock.
 
+pub mod dms;
 pub mod layout;
 pub mod schema;
 pub mod types;

@@ -5,8 +5,18 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use medallion_definition::change::{BEFORE_IMAGE_PREFIX, CHANGE_SEQ, DMS_TS, OP};
 use medallion_definition::contract::TableContract;
+use medallion_definition::types::MySqlType;
 
 use crate::types::arrow_type;
+
+/// A column of a source table as it stands at some moment, with the name that MySQL has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceColumn {
+    /// The name; nothing restricts it to what a lake allows.
+    pub name: String,
+    /// The type.
+    pub source_type: MySqlType,
+}
 
 /// The schema of a table's Bronze files: `Op`, `dms_ts`, the source columns, `BI_<key>` for each
 /// key column, `change_seq`.
@@ -14,14 +24,28 @@ use crate::types::arrow_type;
 /// As in DMS's files, source columns are optional whatever the source says; readers find columns
 /// by name.
 pub fn bronze_schema(contract: &TableContract) -> SchemaRef {
-    let operation = [OP, DMS_TS].map(|name| Field::new(name, DataType::Utf8, false));
-    let source = contract
+    let columns: Vec<SourceColumn> = contract
         .columns
         .iter()
-        .map(|c| Field::new(c.name.as_str(), arrow_type(&c.source_type), true));
-    let before = contract.key.iter().filter_map(|key| {
-        let column = contract.column(key)?;
-        Some(Field::new(before_image(key.as_str()), arrow_type(&column.source_type), true))
+        .map(|c| SourceColumn { name: c.name.to_string(), source_type: c.source_type.clone() })
+        .collect();
+    let place = |key: &_| contract.columns.iter().position(|c| c.name == *key);
+    let key: Vec<usize> = contract.key.iter().filter_map(place).collect();
+    source_schema(&columns, &key)
+}
+
+/// The same of a source table whatever a contract says of it; `key` holds the places of its key
+/// columns.
+///
+/// # Panics
+/// When a place is not among the columns.
+pub fn source_schema(columns: &[SourceColumn], key: &[usize]) -> SchemaRef {
+    let operation = [OP, DMS_TS].map(|name| Field::new(name, DataType::Utf8, false));
+    let field = |name: String, source_type| Field::new(name, arrow_type(source_type), true);
+    let source = columns.iter().map(|c| field(c.name.clone(), &c.source_type));
+    let before = key.iter().map(|&place| {
+        let column = &columns[place];
+        field(before_image(&column.name), &column.source_type)
     });
     let sequence = Field::new(CHANGE_SEQ, DataType::Utf8, true);
     let fields: Vec<Field> =
@@ -66,6 +90,7 @@ mod tests {
             row_rules: Vec::new(),
             buckets: 1,
             engine: Engine::Native,
+            load: Default::default(),
             file: "consents.toml".to_owned(),
         };
         let schema = bronze_schema(&contract);

@@ -10,6 +10,7 @@ use crate::contract::{
 };
 use crate::finding::{Findings, RuleId};
 use crate::name::ColumnName;
+use crate::read::load;
 use crate::section::{At, Reader, Section};
 use crate::types::LakeType;
 
@@ -53,6 +54,7 @@ fn contract(root: &Section<'_>) -> Option<TableContract> {
     let engine = root.one_of("engine", &engines).map_or(Engine::Auto, |at| at.value);
     let columns = root.each("column", "[[column]]", column);
     let row_rules = root.each("row_rule", "[[row_rule]]", row_rule);
+    let load = load::read(root, &columns);
     check_key(root, &key, key_line, &columns);
     check_names(root, &columns, &row_rules);
     Some(TableContract {
@@ -63,6 +65,7 @@ fn contract(root: &Section<'_>) -> Option<TableContract> {
         row_rules: row_rules.into_iter().map(|r| r.value).collect(),
         buckets,
         engine,
+        load,
         file: root.reader.file().to_owned(),
     })
 }

@@ -1,8 +1,9 @@
 //! `infra/environments/*.toml`.
 
-use crate::environment::Environment;
+use crate::environment::{Environment, is_account};
 use crate::finding::{Findings, RuleId};
 use crate::lake::SourceFile;
+use crate::read::dms;
 use crate::section::{Reader, Section};
 
 /// The account is no AWS account id.
@@ -21,16 +22,22 @@ fn environment(root: &Section<'_>) -> Option<Environment> {
     let region = root.required_text("region");
     let bucket = root.required_text("bucket");
     if let Some(account) = &account
-        && (account.value.len() != 12 || !account.value.bytes().all(|b| b.is_ascii_digit()))
+        && !is_account(account.value)
     {
         let hint = "an AWS account id has 12 digits; write it as a string".to_owned();
         root.report(ACCOUNT, account.line, format!("account is `{}`", account.value), hint);
     }
+    let place = dms::Place {
+        account: account.as_ref().map(|a| a.value),
+        region: region.as_ref().map(|r| r.value),
+    };
+    let dms = dms::read(root, &place);
     Some(Environment {
         name: name?.value.to_owned(),
         account: account?.value.to_owned(),
         region: region?.value.to_owned(),
         bucket: bucket?.value.to_owned(),
+        dms: dms?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{IntWidth, LakeType, LobLength, MySqlType};
+use super::{GeometryKind, IntWidth, LakeType, LobLength, MySqlType};
 
 impl fmt::Display for IntWidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,6 +12,22 @@ impl fmt::Display for IntWidth {
             IntWidth::Medium => "mediumint",
             IntWidth::Normal => "int",
             IntWidth::Big => "bigint",
+        })
+    }
+}
+
+impl fmt::Display for GeometryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GeometryKind::Any => "geometry",
+            GeometryKind::Point => "point",
+            GeometryKind::LineString => "linestring",
+            GeometryKind::Polygon => "polygon",
+            GeometryKind::MultiPoint => "multipoint",
+            GeometryKind::MultiLineString => "multilinestring",
+            GeometryKind::MultiPolygon => "multipolygon",
+            // The name that MariaDB and every MySQL read.
+            GeometryKind::Collection => "geometrycollection",
         })
     }
 }
@@ -32,8 +48,11 @@ fn temporal(f: &mut fmt::Formatter<'_>, name: &str, digits: u8) -> fmt::Result {
 }
 
 fn members(f: &mut fmt::Formatter<'_>, name: &str, members: &[String]) -> fmt::Result {
-    let quoted: Vec<String> =
-        members.iter().map(|m| format!("'{}'", m.replace('\'', "''"))).collect();
+    let escape = |member: &String| {
+        let escaped = member.replace('\\', "\\\\").replace('\'', "''");
+        escaped.replace('\n', "\\n").replace('\r', "\\r").replace('\0', "\\0")
+    };
+    let quoted: Vec<String> = members.iter().map(|m| format!("'{}'", escape(m))).collect();
     write!(f, "{name}({})", quoted.join(","))
 }
 
@@ -60,6 +79,7 @@ impl fmt::Display for MySqlType {
             MySqlType::Enum(names) => members(f, "enum", names),
             MySqlType::Set(names) => members(f, "set", names),
             MySqlType::Json => f.write_str("json"),
+            MySqlType::Geometry(kind) => write!(f, "{kind}"),
         }
     }
 }
@@ -125,7 +145,16 @@ mod tests {
             "longblob",
             "enum('a','it''s')",
             "set('a','b,c')",
+            r"enum('a\\b','c\nd','\r','\0')",
             "json",
+            "geometry",
+            "point",
+            "linestring",
+            "polygon",
+            "multipoint",
+            "multilinestring",
+            "multipolygon",
+            "geometrycollection",
         ];
         for text in texts {
             let parsed: MySqlType = text.parse().unwrap();
