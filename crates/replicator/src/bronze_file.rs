@@ -3,25 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use medallion_definition::change::Op;
-use medallion_definition::contract::TableContract;
-use medallion_definition::name::ColumnName;
-use medallion_ingestion::schema::bronze_schema;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
-use parquet::basic::{Compression, LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::{SchemaDescriptor, Type};
 
 use crate::column::ColumnBuilder;
+use crate::parquet_file::{ParquetFile, ROW_GROUP_ROWS};
+use crate::shape::TableShape;
 use crate::value::{Cell, ValueError};
-
-/// The name of the root of DMS's Parquet schemas.
-const SCHEMA_ROOT: &str = "schema";
 
 /// Why rows cannot become a file.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +31,7 @@ pub(crate) struct BronzeRow<'a> {
     pub(crate) op: Op,
     /// `yyyy-MM-dd HH:mm:ss.SSSSSS`.
     pub(crate) timestamp: &'a str,
-    /// In the order of the contract's columns.
+    /// In the order of the shape's columns.
     pub(crate) cells: &'a [Cell<'a>],
     /// The whole row before an update.
     pub(crate) before: Option<&'a [Cell<'a>]>,
@@ -48,57 +39,73 @@ pub(crate) struct BronzeRow<'a> {
     pub(crate) sequence: &'a str,
 }
 
-/// A value that the contract's column cannot take.
+/// Why a row cannot be taken.
 #[derive(Debug)]
-pub(crate) struct RowError {
-    pub(crate) column: ColumnName,
-    pub(crate) source: ValueError,
+pub(crate) enum RowError {
+    /// A value that its column cannot take.
+    Value { column: String, source: ValueError },
+    /// The rows before it cannot be encoded.
+    File(BronzeFileError),
 }
 
-/// The rows of one table that wait for a file.
+/// The rows of one table that wait for a file: whole row groups encoded, the last ones as they are.
 pub(crate) struct RowBuffer {
+    shape: Arc<TableShape>,
     schema: SchemaRef,
-    columns: Vec<(ColumnName, ColumnBuilder)>,
-    /// The contract's column that each key column is.
+    columns: Vec<(String, ColumnBuilder)>,
+    /// The column that each key column is.
     key: Vec<usize>,
     before: Vec<ColumnBuilder>,
     op: StringBuilder,
     timestamp: StringBuilder,
     sequence: StringBuilder,
+    file: Option<ParquetFile>,
+    /// Rows that are encoded, and the bytes that they took before.
+    encoded: (usize, usize),
+    /// Rows that are not.
     rows: usize,
 }
 
 impl RowBuffer {
-    pub(crate) fn new(contract: &TableContract) -> RowBuffer {
-        let place = |name: &ColumnName| contract.columns.iter().position(|c| c.name == *name);
-        let key: Vec<usize> = contract.key.iter().filter_map(place).collect();
-        let builder = |index: &usize| ColumnBuilder::new(&contract.columns[*index].source_type);
+    pub(crate) fn new(shape: &Arc<TableShape>) -> RowBuffer {
+        let columns = shape.columns();
+        let builder = |index: &usize| ColumnBuilder::new(&columns[*index].source_type);
         RowBuffer {
-            schema: bronze_schema(contract),
-            columns: contract
-                .columns
+            shape: Arc::clone(shape),
+            schema: shape.schema(),
+            columns: columns
                 .iter()
                 .map(|c| (c.name.clone(), ColumnBuilder::new(&c.source_type)))
                 .collect(),
-            before: key.iter().map(builder).collect(),
-            key,
+            before: shape.key().iter().map(builder).collect(),
+            key: shape.key().to_vec(),
             op: StringBuilder::new(),
             timestamp: StringBuilder::new(),
             sequence: StringBuilder::new(),
+            file: None,
+            encoded: (0, 0),
             rows: 0,
         }
     }
 
+    /// True when rows of this shape can go into the same file.
+    pub(crate) fn takes(&self, shape: &Arc<TableShape>) -> bool {
+        Arc::ptr_eq(&self.shape, shape) || self.shape == *shape
+    }
+
     /// Appends a row. After an error the buffer holds part of the row and must be dropped.
     pub(crate) fn push(&mut self, row: &BronzeRow<'_>) -> Result<(), RowError> {
+        if self.rows == ROW_GROUP_ROWS {
+            let file = self.file.take();
+            self.file = Some(self.encode(file).map_err(RowError::File)?);
+        }
+        let failed = |name: &String, source| RowError::Value { column: name.clone(), source };
         for ((name, column), cell) in self.columns.iter_mut().zip(row.cells) {
-            column.append(cell).map_err(|source| RowError { column: name.clone(), source })?;
+            column.append(cell).map_err(|source| failed(name, source))?;
         }
         for (column, &index) in self.before.iter_mut().zip(&self.key) {
             let cell = row.before.map_or(&Cell::Null, |before| &before[index]);
-            column
-                .append(cell)
-                .map_err(|source| RowError { column: self.columns[index].0.clone(), source })?;
+            column.append(cell).map_err(|source| failed(&self.columns[index].0, source))?;
         }
         self.op.append_value(row.op.letter());
         self.timestamp.append_value(row.timestamp);
@@ -108,79 +115,43 @@ impl RowBuffer {
     }
 
     pub(crate) fn rows(&self) -> usize {
-        self.rows
+        self.encoded.0 + self.rows
     }
 
-    /// About how many bytes the rows take in memory.
+    /// About how many bytes the rows take in memory, at most.
     pub(crate) fn bytes(&self) -> usize {
         let columns = self.columns.iter().map(|(_, column)| column);
         let values: usize = columns.chain(&self.before).map(ColumnBuilder::bytes).sum();
         // Operation, timestamp and sequence take about 80 bytes with their offsets.
-        values + self.rows * 80
+        self.encoded.1 + values + self.rows * 80
     }
 
     /// The rows as a Parquet file; the buffer is empty afterwards.
     pub(crate) fn finish(&mut self) -> Result<Bytes, BronzeFileError> {
+        let file = match (self.file.take(), self.rows) {
+            (Some(file), 0) => file,
+            (file, _) => self.encode(file)?,
+        };
+        self.encoded = (0, 0);
+        file.finish().map_err(BronzeFileError::Parquet)
+    }
+
+    /// Encodes the rows that are not, of which there is at most a row group.
+    fn encode(&mut self, file: Option<ParquetFile>) -> Result<ParquetFile, BronzeFileError> {
+        self.encoded = (self.rows(), self.bytes());
         self.rows = 0;
         let text = |builder: &mut StringBuilder| Arc::new(builder.finish()) as ArrayRef;
         let mut arrays = vec![text(&mut self.op), text(&mut self.timestamp)];
         arrays.extend(self.columns.iter_mut().map(|(_, column)| column.finish()));
         arrays.extend(self.before.iter_mut().map(ColumnBuilder::finish));
         arrays.push(text(&mut self.sequence));
-        let batch =
+        let rows =
             RecordBatch::try_new(self.schema.clone(), arrays).map_err(BronzeFileError::Arrow)?;
-        encode(&batch).map_err(BronzeFileError::Parquet)
+        let begin = || ParquetFile::begin(&rows).map_err(BronzeFileError::Parquet);
+        let mut file = file.map_or_else(begin, Ok)?;
+        file.write(&rows).map_err(BronzeFileError::Parquet)?;
+        Ok(file)
     }
-}
-
-/// Writes a batch as DMS would: no key-value metadata, decimals as byte arrays.
-fn encode(batch: &RecordBatch) -> Result<Bytes, ParquetError> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_created_by("medallion-replicator".to_owned())
-        .build();
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true)
-        .with_parquet_schema(parquet_schema(&batch.schema())?);
-    let mut file = Vec::new();
-    let mut writer = ArrowWriter::try_new_with_options(&mut file, batch.schema(), options)?;
-    writer.write(batch)?;
-    writer.close()?;
-    Ok(Bytes::from(file))
-}
-
-/// The default Parquet schema, but with decimals of every precision in the smallest
-/// FIXED_LEN_BYTE_ARRAY, which is their form in DMS's files.
-fn parquet_schema(schema: &SchemaRef) -> Result<SchemaDescriptor, ParquetError> {
-    let converted = ArrowSchemaConverter::new().schema_root(SCHEMA_ROOT).convert(schema)?;
-    let mut fields = Vec::with_capacity(schema.fields().len());
-    for (field, column) in schema.fields().iter().zip(converted.root_schema().get_fields()) {
-        fields.push(match field.data_type() {
-            DataType::Decimal128(precision, scale) => {
-                let length = decimal_len(*precision);
-                let (precision, scale) = (i32::from(*precision), i32::from(*scale));
-                let physical = PhysicalType::FIXED_LEN_BYTE_ARRAY;
-                let column = Type::primitive_type_builder(field.name(), physical)
-                    .with_repetition(column.get_basic_info().repetition())
-                    .with_length(length)
-                    .with_logical_type(Some(LogicalType::Decimal { scale, precision }))
-                    .with_precision(precision)
-                    .with_scale(scale)
-                    .build()?;
-                Arc::new(column)
-            }
-            _ => column.clone(),
-        });
-    }
-    let root = Type::group_type_builder(SCHEMA_ROOT).with_fields(fields).build()?;
-    Ok(SchemaDescriptor::new(Arc::new(root)))
-}
-
-/// The fewest bytes of a two's complement that hold every number of so many decimal digits.
-fn decimal_len(precision: u8) -> i32 {
-    let largest = 10_i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
-    (1..16).find(|bytes| largest <= 1_i128 << (8 * bytes - 1)).unwrap_or(16)
 }
 
 #[cfg(test)]

@@ -1,98 +1,143 @@
-//! The checkpoint: how far the binlog is durable in Bronze, kept beside it in the same bucket.
+//! The checkpoint: how far Bronze is durable, kept beside it in the same bucket.
 
 use std::collections::BTreeMap;
 
+use medallion_definition::name::TableId;
 use serde::{Deserialize, Serialize};
 
+use crate::gtid::GtidSet;
+use crate::load::plan::Segment;
 use crate::position::BinlogPosition;
-
-/// The checkpoint's key in the bucket.
-pub const CHECKPOINT_KEY: &str = "replicator/checkpoint.json";
+use crate::progress::{TableState, TableStatistics};
 
 /// The form of checkpoint that this release reads and writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// Everything before `position` is in Bronze; nothing after it is promised.
+/// A place in the binlog between two transactions, with what has to be known to go on there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SafePoint {
+    /// Where reading goes on.
+    pub position: BinlogPosition,
+    /// The highest commit second so far, since the epoch; the time part of change sequences.
+    pub second: u32,
+}
+
+/// Every change before `safe` is in Bronze, and every table or key range that says so; nothing
+/// else is promised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
     version: u32,
     /// The server whose binlog this is.
     pub server_uuid: String,
-    /// Where reading goes on: the end of a transaction.
-    pub position: BinlogPosition,
-    /// The highest commit second so far, since the epoch; part of change sequences.
-    pub sequence_second: u32,
-    /// Where the full load stands in the binlog.
-    pub snapshot: BinlogPosition,
-    /// `@@gtid_executed` at the full load; empty without GTIDs.
-    pub snapshot_gtid_set: String,
+    /// Where following goes on.
+    pub safe: SafePoint,
+    /// Every transaction that was decided before this place is in Bronze. It lies behind `safe`
+    /// while XA transactions wait; `None` when it means nothing on this server.
+    pub decided: Option<BinlogPosition>,
+    /// The highest commit second in any file; above that of `safe` while XA transactions wait.
+    pub written_second: u32,
+    /// The transactions before `safe`; empty without GTIDs.
+    pub gtid_set: GtidSet,
     /// By source table.
-    pub tables: BTreeMap<String, TableCounters>,
+    pub tables: BTreeMap<String, TableProgress>,
 }
 
-/// What was written for one table.
+/// How far one table is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TableCounters {
-    /// Files of the full load.
-    pub load_files: u32,
-    /// Rows of the full load.
-    pub load_rows: u64,
-    /// Files of changes.
-    pub change_files: u64,
-    /// Rows of changes.
-    pub change_rows: u64,
+pub struct TableProgress {
+    /// Its full load.
+    pub load: LoadProgress,
+    /// Transactions that ended up to here are in the load, whichever of its snapshots was read.
+    pub loaded_at: Option<BinlogPosition>,
+    /// How often it has been loaded anew.
+    pub reloads: u32,
+    /// Rows inserted since the load.
+    pub inserts: u64,
+    /// Rows updated since the load.
+    pub updates: u64,
+    /// Rows deleted since the load.
+    pub deletes: u64,
+    /// Data definition since the load.
+    pub ddls: u64,
     /// The time in the last change file's name, in milliseconds since the epoch.
     pub last_written: Option<i64>,
+}
+
+/// How far a table's full load is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state", deny_unknown_fields)]
+pub enum LoadProgress {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Its key ranges, some of them done.
+    Running {
+        /// The key ranges.
+        segments: Vec<Segment>,
+    },
+    /// All rows are in Bronze.
+    Done {
+        /// How many.
+        rows: u64,
+        /// In how many files.
+        files: u32,
+    },
 }
 
 /// Why the stored checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// Not the JSON of a checkpoint (operator: restore it, or remove it for a new full load).
-    #[error("`{CHECKPOINT_KEY}` holds no checkpoint")]
+    #[error("the checkpoint holds no checkpoint; hint: remove it for a new full load")]
     Malformed {
         /// What was found.
         source: serde_json::Error,
     },
     /// Written by another release (operator).
-    #[error("`{CHECKPOINT_KEY}` has version {found}, this release knows {VERSION}")]
+    #[error("the checkpoint has version {found}, this release knows {VERSION}")]
     Version {
         /// The version found.
         found: u32,
     },
-    /// The binlog belongs to another server (operator: its positions mean nothing here).
-    #[error("`{CHECKPOINT_KEY}` is of server `{expected}`, but the source is `{found}`")]
+    /// The binlog belongs to another server, and there are no GTIDs to find the place by
+    /// (operator).
+    #[error(
+        "the checkpoint is of server `{expected}`, but the source is `{found}`, where its position \
+         means nothing; hint: with GTIDs on both servers replication goes on after a failover; \
+         without, remove the checkpoint for a new full load"
+    )]
     OtherServer {
         /// The server in the checkpoint.
         expected: String,
         /// The server that answered.
         found: String,
     },
+    /// The server never saw transactions that Bronze already has (operator).
+    #[error(
+        "server `{server}` lacks transactions that Bronze has; hint: it is behind, a failover has \
+         lost them, or its binlog was reset; wait, or remove the checkpoint for a new full load"
+    )]
+    Behind {
+        /// The server that answered.
+        server: String,
+    },
 }
 
 impl Checkpoint {
-    /// The checkpoint after a full load.
-    pub fn after_load(
-        server_uuid: String,
-        position: BinlogPosition,
-        gtid_set: String,
-        tables: BTreeMap<String, TableCounters>,
-    ) -> Checkpoint {
-        Checkpoint {
-            version: VERSION,
-            server_uuid,
-            snapshot: position.clone(),
-            position,
-            sequence_second: 0,
-            snapshot_gtid_set: gtid_set,
-            tables,
-        }
+    /// The checkpoint at the beginning: nothing is loaded or followed yet.
+    pub fn new(server_uuid: String, safe: SafePoint, gtid_set: GtidSet) -> Checkpoint {
+        let written_second = safe.second;
+        let tables = BTreeMap::new();
+        let version = VERSION;
+        let decided = safe.position.is_known().then(|| safe.position.clone());
+        Checkpoint { version, server_uuid, safe, decided, written_second, gtid_set, tables }
     }
 
-    /// Reads a stored checkpoint of this server.
-    pub fn from_json(json: &[u8], server_uuid: &str) -> Result<Checkpoint, CheckpointError> {
+    /// Reads a stored checkpoint.
+    pub fn from_json(json: &[u8]) -> Result<Checkpoint, CheckpointError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -102,19 +147,48 @@ impl Checkpoint {
         if version != VERSION {
             return Err(CheckpointError::Version { found: version });
         }
-        let checkpoint: Checkpoint = serde_json::from_slice(json).map_err(malformed)?;
-        if checkpoint.server_uuid != server_uuid {
-            return Err(CheckpointError::OtherServer {
-                expected: checkpoint.server_uuid,
-                found: server_uuid.to_owned(),
-            });
-        }
-        Ok(checkpoint)
+        serde_json::from_slice(json).map_err(malformed)
     }
 
     /// The stored form.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec_pretty(self)
+    }
+
+    /// How far this table is.
+    pub fn table(&mut self, table: &TableId) -> &mut TableProgress {
+        self.tables.entry(table.to_string()).or_default()
+    }
+
+    /// Forgets the table's load, so that it is loaded anew.
+    pub fn load_again(&mut self, table: &TableId) {
+        let TableProgress { reloads, last_written, .. } = *self.table(table);
+        let reloads = reloads + 1;
+        *self.table(table) = TableProgress { reloads, last_written, ..TableProgress::default() };
+    }
+
+    /// True when any of these tables has rows that no full load has carried yet.
+    pub fn has_to_load(&self, tables: &[TableId]) -> bool {
+        let done = |table: &TableId| {
+            let progress = self.tables.get(&table.to_string());
+            progress.is_some_and(|progress| matches!(progress.load, LoadProgress::Done { .. }))
+        };
+        !tables.iter().all(done)
+    }
+}
+
+impl TableProgress {
+    /// The same, as it is told to others.
+    pub fn statistics(&self) -> TableStatistics {
+        let (state, full_load_rows) = match &self.load {
+            LoadProgress::Pending => (TableState::BeforeLoad, 0),
+            LoadProgress::Running { segments } => {
+                (TableState::FullLoad, segments.iter().map(|segment| segment.rows).sum())
+            }
+            LoadProgress::Done { rows, .. } => (TableState::Completed, *rows),
+        };
+        let TableProgress { inserts, updates, deletes, ddls, .. } = *self;
+        TableStatistics { state, full_load_rows, inserts, updates, deletes, ddls }
     }
 }
 
@@ -124,30 +198,44 @@ mod tests {
 
     fn checkpoint() -> Checkpoint {
         let position = BinlogPosition::new("binlog.000003", 157).unwrap();
-        let counters = TableCounters {
-            load_files: 2,
-            last_written: Some(1_769_860_800_123),
-            ..TableCounters::default()
-        };
-        let tables = BTreeMap::from([("crm.customers".to_owned(), counters)]);
-        Checkpoint::after_load("uuid-1".to_owned(), position, String::new(), tables)
+        let safe = SafePoint { position, second: 5 };
+        let gtids = "0-1-100".parse().unwrap();
+        let mut checkpoint = Checkpoint::new("uuid-1".to_owned(), safe, gtids);
+        let customers: TableId = "crm.customers".parse().unwrap();
+        checkpoint.table(&customers).last_written = Some(1_769_860_800_123);
+        let segments = vec![Segment::whole()];
+        checkpoint.table(&customers).load = LoadProgress::Running { segments };
+        let addresses: TableId = "crm.addresses".parse().unwrap();
+        checkpoint.table(&addresses).load = LoadProgress::Done { rows: 7, files: 1 };
+        checkpoint
     }
 
     #[test]
     fn a_checkpoint_is_read_as_it_was_written() {
         let json = checkpoint().to_json().unwrap();
-        assert_eq!(Checkpoint::from_json(&json, "uuid-1").unwrap(), checkpoint());
+        assert_eq!(Checkpoint::from_json(&json).unwrap(), checkpoint());
     }
 
     #[test]
-    fn checkpoints_of_another_server_or_version_are_refused() {
-        let json = checkpoint().to_json().unwrap();
-        let other = Checkpoint::from_json(&json, "uuid-2");
-        assert!(matches!(other, Err(CheckpointError::OtherServer { .. })));
-        let newer = String::from_utf8(json).unwrap().replace("\"version\": 1", "\"version\": 2");
-        let newer = Checkpoint::from_json(newer.as_bytes(), "uuid-1");
-        assert!(matches!(newer, Err(CheckpointError::Version { found: 2 })));
-        let malformed = Checkpoint::from_json(b"{\"version\": 1}", "uuid-1");
+    fn checkpoints_of_another_version_are_refused() {
+        let json = String::from_utf8(checkpoint().to_json().unwrap()).unwrap();
+        let newer = json.replace("\"version\": 2", "\"version\": 3");
+        let newer = Checkpoint::from_json(newer.as_bytes());
+        assert!(matches!(newer, Err(CheckpointError::Version { found: 3 })));
+        let malformed = Checkpoint::from_json(b"{\"version\": 2}");
         assert!(matches!(malformed, Err(CheckpointError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_table_counts_as_loaded_only_when_all_of_it_is() {
+        let tables = ["crm.customers", "crm.addresses", "crm.consents"];
+        let tables: Vec<TableId> = tables.iter().map(|t| t.parse().unwrap()).collect();
+        let mut checkpoint = checkpoint();
+        assert!(checkpoint.has_to_load(&tables[..1]));
+        assert!(!checkpoint.has_to_load(&tables[1..2]));
+        assert!(checkpoint.has_to_load(&tables[2..]));
+        checkpoint.load_again(&tables[1]);
+        assert!(checkpoint.has_to_load(&tables[1..2]));
+        assert_eq!(checkpoint.table(&tables[1]).reloads, 1);
     }
 }

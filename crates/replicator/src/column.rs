@@ -12,8 +12,8 @@ use arrow::datatypes::{DataType, Decimal128Type, DecimalType};
 use medallion_definition::types::MySqlType;
 use medallion_ingestion::types::arrow_type;
 
-use crate::decimal;
 use crate::value::{Cell, ValueError};
+use crate::{decimal, json};
 
 /// A column of one source type that grows value by value.
 pub(crate) struct ColumnBuilder {
@@ -102,6 +102,7 @@ impl ColumnBuilder {
     pub(crate) fn append(&mut self, cell: &Cell<'_>) -> Result<(), ValueError> {
         self.bytes += match cell {
             Cell::Text(bytes) | Cell::Bytes(bytes) => bytes.len() + 8,
+            Cell::Json(document) => document.len() + 8,
             Cell::Decimal(text) => text.len() + 8,
             _ => 16,
         };
@@ -169,6 +170,7 @@ fn integer<T: TryFrom<i64> + TryFrom<u64>>(cell: &Cell<'_>) -> Result<T, ValueEr
 
 fn scaled(cell: &Cell<'_>, source_type: &MySqlType) -> Result<i128, ValueError> {
     match (cell, source_type) {
+        (Cell::Scaled(value), MySqlType::Decimal { .. }) => Ok(*value),
         (Cell::Decimal(text), MySqlType::Decimal { precision, scale }) => {
             let precision = (*precision).min(Decimal128Type::MAX_PRECISION);
             decimal::scaled(text, precision, *scale).ok_or(ValueError::Range)
@@ -204,7 +206,8 @@ fn micros(cell: &Cell<'_>) -> Result<Option<i64>, ValueError> {
 
 fn text<'a>(cell: &'a Cell<'_>, source_type: &MySqlType) -> Result<Cow<'a, str>, ValueError> {
     match (cell, source_type) {
-        (Cell::Decimal(text), MySqlType::Decimal { .. }) => Ok(Cow::Borrowed(text)),
+        (Cell::Decimal(text), MySqlType::Decimal { .. }) => Ok(decimal::without_zerofill(text)),
+        (Cell::Json(document), MySqlType::Json) => json::text(document).map(Cow::Owned),
         (Cell::Time { negative, clock }, MySqlType::Time(fsp)) => {
             Ok(Cow::Owned(clock.text(*negative, *fsp)))
         }

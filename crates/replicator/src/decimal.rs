@@ -1,9 +1,15 @@
 //! MySQL's decimals: the packed binary form of the binlog, and exact scaling of the text form.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 /// Bytes that 0–9 decimal digits take in the packed form (MySQL manual, "Precision Math").
 const DIGIT_BYTES: [usize; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
 /// Digits in one full word of the packed form.
 const WORD: usize = 9;
+/// Powers of ten up to that of a full word.
+const POWERS: [u32; WORD + 1] =
+    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 
 /// The bytes that a DECIMAL(precision, scale) takes.
 pub(crate) fn packed_len(precision: usize, scale: usize) -> usize {
@@ -14,31 +20,14 @@ pub(crate) fn packed_len(precision: usize, scale: usize) -> usize {
 /// The text of a packed decimal, as MySQL prints it: all digits of the scale, no leading zeros
 /// but one. `None` when the bytes are not `packed_len` long or hold no decimal.
 pub(crate) fn packed_text(precision: usize, scale: usize, packed: &[u8]) -> Option<String> {
-    if scale > precision || packed.len() != packed_len(precision, scale) {
-        return None;
-    }
-    let mut bytes = packed.to_vec();
-    let first = bytes.first_mut()?;
-    *first ^= 0x80;
-    let negative = *first & 0x80 != 0;
-    if negative {
-        for byte in &mut bytes {
-            *byte = !*byte;
-        }
-    }
-    let whole_digits = precision - scale;
     let mut digits = String::with_capacity(precision + 3);
-    let mut rest = bytes.as_slice();
-    // The integer part begins with its short word, the fraction ends with it.
-    push_word(&mut digits, &mut rest, whole_digits % WORD)?;
-    for _ in 0..whole_digits / WORD {
-        push_word(&mut digits, &mut rest, WORD)?;
-    }
-    for _ in 0..scale / WORD {
-        push_word(&mut digits, &mut rest, WORD)?;
-    }
-    push_word(&mut digits, &mut rest, scale % WORD)?;
-    let (whole, fraction) = digits.split_at(whole_digits);
+    let negative = packed_words(precision, scale, packed, |value, width| {
+        if width > 0 {
+            // Writing to a `String` cannot fail.
+            let _ = write!(digits, "{value:0width$}");
+        }
+    })?;
+    let (whole, fraction) = digits.split_at(precision - scale);
     let whole = whole.trim_start_matches('0');
     let mut text = String::with_capacity(digits.len() + 3);
     text.push_str(if negative { "-" } else { "" });
@@ -50,45 +39,115 @@ pub(crate) fn packed_text(precision: usize, scale: usize, packed: &[u8]) -> Opti
     Some(text)
 }
 
-/// Reads one word of `digits` digits and appends them, zero-padded.
-fn push_word(out: &mut String, rest: &mut &[u8], digits: usize) -> Option<()> {
-    let (word, tail) = rest.split_at_checked(DIGIT_BYTES[digits])?;
-    *rest = tail;
-    let value = word.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-    if value >= 10_u64.pow(u32::try_from(digits).ok()?) {
+/// A packed decimal of at most 38 digits, times 10^scale. `None` when the bytes are not
+/// `packed_len` long or hold no decimal.
+pub(crate) fn packed_scaled(precision: usize, scale: usize, packed: &[u8]) -> Option<i128> {
+    let mut value = 0_i128;
+    let negative = packed_words(precision, scale, packed, |word, digits| {
+        value = value * i128::from(POWERS[digits]) + i128::from(word);
+    })?;
+    Some(if negative { -value } else { value })
+}
+
+/// Reads the words of a packed decimal, each with its number of digits, and tells whether it is
+/// negative.
+fn packed_words(
+    precision: usize,
+    scale: usize,
+    packed: &[u8],
+    mut take: impl FnMut(u32, usize),
+) -> Option<bool> {
+    if scale > precision || packed.len() != packed_len(precision, scale) {
         return None;
     }
-    if digits > 0 {
-        out.push_str(&format!("{value:0digits$}"));
+    // The sign is the upper bit, inverted; all bits of a negative number are inverted.
+    let negative = packed.first()? & 0x80 == 0;
+    let flip = if negative { 0xFF } else { 0 };
+    let mut rest = packed;
+    let mut first = 0x80;
+    let mut word = |digits: usize| {
+        let (bytes, tail) = rest.split_at_checked(DIGIT_BYTES[digits])?;
+        rest = tail;
+        let mut value = 0;
+        for byte in bytes {
+            value = value << 8 | u32::from(byte ^ flip ^ std::mem::take(&mut first));
+        }
+        if value >= POWERS[digits] {
+            return None;
+        }
+        take(value, digits);
+        Some(())
+    };
+    // The integer part begins with its short word, the fraction ends with it.
+    let whole = precision - scale;
+    word(whole % WORD)?;
+    for _ in 0..whole / WORD + scale / WORD {
+        word(WORD)?;
     }
-    Some(())
+    word(scale % WORD)?;
+    Some(negative)
 }
+
+/// The text without the zeros that ZEROFILL puts before the number in query results.
+pub(crate) fn without_zerofill(text: &str) -> Cow<'_, str> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text),
+    };
+    let bare = digits.trim_start_matches('0');
+    if bare.len() == digits.len() {
+        return Cow::Borrowed(text);
+    }
+    // One digit stands before the point.
+    let zero = if bare.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
+    if zero.len() + bare.len() == digits.len() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{sign}{zero}{bare}"))
+}
+
+/// The most digits that fit 64 bits whatever they are.
+const SHORT: usize = 18;
 
 /// The value times 10^scale. `None` when the text is no plain decimal, when digits would be lost,
 /// or when the result has more than `precision` digits.
 pub(crate) fn scaled(text: &str, precision: u8, scale: u8) -> Option<i128> {
-    let (negative, unsigned) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text),
+    let (negative, unsigned) = match text.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
     };
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
-        return None;
-    }
+    let point = unsigned.iter().position(|byte| *byte == b'.').unwrap_or(unsigned.len());
+    let (whole, fraction) = unsigned.split_at(point);
+    let fraction = fraction.get(1..).unwrap_or_default();
     let scale = usize::from(scale);
     let (kept, lost) = fraction.split_at(fraction.len().min(scale));
-    if lost.bytes().any(|b| b != b'0') {
+    if whole.is_empty() || lost.iter().any(|byte| *byte != b'0') {
         return None;
     }
-    let padding = std::iter::repeat_n(b'0', scale - kept.len());
-    let mut value = 0_i128;
-    for digit in whole.bytes().chain(kept.bytes()).chain(padding) {
-        value = value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
-    }
+    let zeros = u32::try_from(scale - kept.len()).ok()?;
+    let value = if whole.len() + scale <= SHORT {
+        let value = digits(kept, digits(whole, 0)?)?;
+        i128::from(value * 10_u64.pow(zeros))
+    } else {
+        let mut value = 0_i128;
+        for chunk in whole.chunks(SHORT).chain(kept.chunks(SHORT)) {
+            let power = 10_i128.pow(u32::try_from(chunk.len()).ok()?);
+            value = value.checked_mul(power)?.checked_add(digits(chunk, 0)?.into())?;
+        }
+        value.checked_mul(10_i128.checked_pow(zeros)?)?
+    };
     if value >= 10_i128.pow(u32::from(precision)) {
         return None;
     }
     Some(if negative { -value } else { value })
+}
+
+/// The number whose decimal form is that of `value` followed by these digits.
+fn digits(text: &[u8], mut value: u64) -> Option<u64> {
+    for byte in text {
+        value = value * 10 + u64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    }
+    Some(value)
 }
 
 #[cfg(test)]
@@ -105,6 +164,29 @@ mod tests {
     }
 
     #[test]
+    fn both_readings_of_the_packed_form_agree() {
+        let mut random = 0x9E37_79B9_u32;
+        for case in 0..20_000_usize {
+            let (precision, scale) = (1 + case % 38, case / 38 % 39);
+            if scale > precision {
+                continue;
+            }
+            let mut packed = vec![0; packed_len(precision, scale)];
+            for byte in &mut packed {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Mostly small, so that many words hold as many digits as they may.
+                *byte = (random >> 24) as u8 & if random & 3 == 0 { 0xFF } else { 0x07 };
+            }
+            let text = packed_text(precision, scale, &packed);
+            let number = text.map(|text| {
+                scaled(&text, u8::try_from(precision).unwrap(), u8::try_from(scale).unwrap())
+                    .unwrap()
+            });
+            assert_eq!(packed_scaled(precision, scale, &packed), number, "case {case}");
+        }
+    }
+
+    #[test]
     fn zeros_are_kept_behind_the_point_and_dropped_before_it() {
         assert_eq!(packed_text(5, 2, &[0x80, 0x00, 0x00]).unwrap(), "0.00");
         assert_eq!(packed_text(5, 2, &[0x80, 0x07, 0x05]).unwrap(), "7.05");
@@ -117,6 +199,23 @@ mod tests {
         assert_eq!(packed_text(5, 2, &[0x80, 0x00]), None);
         assert_eq!(packed_text(5, 2, &[0x80, 0x00, 0x64]), None, "a hundred is no two digits");
         assert_eq!(packed_text(1, 2, &[0x80]), None);
+    }
+
+    #[test]
+    fn zeros_of_zerofill_are_no_part_of_a_number() {
+        let cases = [
+            ("007.05", "7.05"),
+            ("000.05", "0.05"),
+            ("0.05", "0.05"),
+            ("-0.50", "-0.50"),
+            ("000", "0"),
+            ("0", "0"),
+            ("-12", "-12"),
+            ("100", "100"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without_zerofill(text), expected);
+        }
     }
 
     #[test]

@@ -1,16 +1,39 @@
-//! Contracts, binlog events and a store for tests.
+//! Shapes, binlog events and a store for tests.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use medallion_definition::contract::{Column, Engine, Sensitivity, TableContract};
+use medallion_definition::contract::{Column, Engine, LoadOptions, Sensitivity, TableContract};
 use medallion_definition::name::TableId;
 use medallion_ingestion::layout::BronzeKey;
-use mysql_async::binlog::events::{Event, FormatDescriptionEvent};
+use mysql_async::binlog::events::{Event, FormatDescriptionEvent, TableMapEvent};
 use mysql_async::binlog::{BinlogVersion, EventType};
 
-use crate::sink::{BronzeSink, SinkError};
+use crate::charset::Charsets;
+use crate::held_rows::HoldPolicy;
+use crate::knowledge::SourceKnowledge;
+use crate::sink::{BronzeSink, ObjectVersion, SinkError};
+use crate::table_map::RowLayout;
+
+/// Knowledge of a source whose only collation is utf8mb4_0900_ai_ci.
+pub(crate) fn knowledge() -> SourceKnowledge {
+    let collations = BTreeMap::from([(255, "utf8mb4".to_owned())]);
+    SourceKnowledge { charsets: Charsets::of(&collations), generated: BTreeMap::new() }
+}
+
+/// Rows of transactions wait in memory.
+pub(crate) fn hold() -> HoldPolicy {
+    HoldPolicy { max_bytes: usize::MAX, folder: std::env::temp_dir() }
+}
+
+/// The layout of a table with these column names.
+pub(crate) fn layout(names: [&str; 2]) -> Arc<RowLayout> {
+    let event = Binlog::new().map(7, &"crm.customers".parse().unwrap(), names);
+    let map: TableMapEvent<'_> = event.read_event().unwrap();
+    let charsets = knowledge().charsets;
+    Arc::new(RowLayout::new(&map, &charsets, &BTreeSet::new()).unwrap())
+}
 
 /// A contract with these columns and types; the key is a comma-separated list.
 pub(crate) fn contract(table: &str, key: &str, columns: &[(&str, &str)]) -> TableContract {
@@ -31,6 +54,7 @@ pub(crate) fn contract(table: &str, key: &str, columns: &[(&str, &str)]) -> Tabl
         row_rules: Vec::new(),
         buckets: 1,
         engine: Engine::Native,
+        load: LoadOptions::default(),
         file: "fixture.toml".to_owned(),
     }
 }
@@ -114,9 +138,10 @@ impl Binlog {
         // Two columns, LONG and VARCHAR; two bytes of metadata; both nullable.
         body.extend([2, 3, 15, 2, 200, 0, 0b11]);
         let columns: Vec<u8> = names.iter().flat_map(|name| sized(name)).collect();
-        // Signedness, default character set utf8mb4_0900_ai_ci, column names.
+        // Signedness, default character set utf8mb4_0900_ai_ci, column names, primary key.
         body.extend([1, 1, 0, 2, 3, 252, 255, 0, 4, u8::try_from(columns.len()).unwrap()]);
         body.extend(columns);
+        body.extend([8, 1, 0]);
         self.event(EventType::TABLE_MAP_EVENT as u8, &body)
     }
 
@@ -188,15 +213,22 @@ impl BronzeSink for MemorySink {
         self.write(key.to_string(), file)
     }
 
-    async fn remove_loads_after(&self, _: &TableId, _: u32) -> Result<(), SinkError> {
+    async fn retain_loads(&self, _: &TableId, _: &BTreeSet<BronzeKey>) -> Result<(), SinkError> {
         Ok(())
     }
 
-    async fn read_checkpoint(&self) -> Result<Option<Bytes>, SinkError> {
-        Ok(None)
+    async fn read_checkpoint(&self) -> Result<Option<(Bytes, ObjectVersion)>, SinkError> {
+        let objects = self.objects();
+        let found = objects.get("checkpoint");
+        Ok(found.map(|json| (json.clone(), ObjectVersion(json.len().to_string()))))
     }
 
-    async fn write_checkpoint(&self, json: Bytes) -> Result<(), SinkError> {
-        self.write("checkpoint".to_owned(), json)
+    async fn write_checkpoint(
+        &self,
+        json: Bytes,
+        _: Option<&ObjectVersion>,
+    ) -> Result<ObjectVersion, SinkError> {
+        let version = ObjectVersion(json.len().to_string());
+        self.write("checkpoint".to_owned(), json).map(|()| version)
     }
 }

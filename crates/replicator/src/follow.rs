@@ -1,235 +1,248 @@
 //! Change data capture: from the checkpoint along the binlog, transaction by transaction.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, Stream, StreamExt};
 use medallion_definition::name::TableId;
-use mysql_async::prelude::Queryable;
-use mysql_async::{BinlogStream, BinlogStreamRequest};
+use mysql_async::BinlogStream;
+use mysql_async::binlog::events::Event;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::bronze_file::BronzeFileError;
+use crate::binlog_end::{EndWatch, is_heartbeat};
+use crate::binlog_stream;
 use crate::checkpoint::Checkpoint;
-use crate::event::EventError;
-use crate::position::{BinlogPosition, PositionError};
+use crate::checkpoint_store::CheckpointStore;
+use crate::ddl::TableEffect;
+use crate::follow_error::FollowError;
+use crate::held_rows::HoldPolicy;
+use crate::knowledge::{self, SourceKnowledge};
+use crate::load::tell;
 use crate::preflight::ServerFacts;
-use crate::progress::Phase;
+use crate::progress::{Notice, Phase};
 use crate::replicate::Replication;
-use crate::server::{DatabaseError, Source};
-use crate::sink::{BronzeSink, SinkError};
-use crate::table_map::{ImageError, TableMapError};
-use crate::transaction::Assembler;
+use crate::sink::BronzeSink;
+use crate::transaction::{Assembled, Assembler};
 use crate::writer::ChangeWriter;
 
-const DOING: &str = "following the binlog";
-/// How often a silent server shows that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long it may be silent.
+/// The most events between two looks at the clock and at the wish to stop.
+const TURN_EVENTS: usize = 256;
+/// How long the server may be silent; it sends heartbeats more often.
 const SILENCE: Duration = Duration::from_secs(30);
-/// ER_MASTER_FATAL_ERROR_READING_BINLOG
-const BINLOG_UNREADABLE: u16 = 1236;
 
 /// When buffered changes become files: at the first of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlushPolicy {
     /// The longest time between two flushes.
     pub max_interval: Duration,
-    /// The most bytes in memory, over all tables, measured after each transaction.
+    /// The most bytes in memory, over all tables.
     pub max_bytes: usize,
 }
 
-/// Why following the binlog stopped. Nothing after the checkpoint is lost: it is read again.
-#[derive(Debug, thiserror::Error)]
-pub enum FollowError {
-    /// The server did not answer as hoped.
-    #[error("the binlog cannot be followed")]
-    Database(#[from] DatabaseError),
-    /// The server ended the stream, as it does when it shuts down (retry).
-    #[error("MySQL ended the binlog stream at `{position}`")]
-    Ended {
-        /// The end of the last event.
-        position: BinlogPosition,
-    },
-    /// Neither events nor heartbeats came (retry).
-    #[error("MySQL has been silent for {} seconds at `{position}`", SILENCE.as_secs())]
-    Silent {
-        /// The end of the last event.
-        position: BinlogPosition,
-    },
-    /// The binlog no longer reaches back to the checkpoint (operator).
-    #[error(
-        "MySQL no longer has the binlog at `{position}`; hint: remove the checkpoint for a new full \
-         load, and raise binlog_expire_logs_seconds"
-    )]
-    Purged {
-        /// Where reading should have begun.
-        position: BinlogPosition,
-        /// The server's answer.
-        source: Box<mysql_async::Error>,
-    },
-    /// The server refuses to send the binlog for another reason, for example because another
-    /// replica uses the same server id (operator).
-    #[error(
-        "MySQL refuses the binlog at `{position}`; hint: is the replicator's server id in use?"
-    )]
-    Rejected {
-        /// The end of the last event.
-        position: BinlogPosition,
-        /// The server's answer.
-        source: Box<mysql_async::Error>,
-    },
-    /// An event that cannot be carried.
-    #[error("at `{position}`: the event cannot be replicated")]
-    Event {
-        /// Where the event begins.
-        position: BinlogPosition,
-        /// Why.
-        source: EventError,
-    },
-    /// A source table no longer fits its contract (operator).
-    #[error("at `{position}`: table `{table}` does not fit its contract")]
-    TableMap {
-        /// Where the event begins.
-        position: BinlogPosition,
-        /// The table.
-        table: TableId,
-        /// Why.
-        source: Box<TableMapError>,
-    },
-    /// A row that cannot be carried.
-    #[error("at `{position}`: a row of table `{table}` cannot be replicated")]
-    Row {
-        /// Where the event begins.
-        position: BinlogPosition,
-        /// The table.
-        table: TableId,
-        /// Why.
-        source: Box<ImageError>,
-    },
-    /// A position without change number or file number.
-    #[error("the binlog's position cannot be used")]
-    Position(#[from] PositionError),
-    /// Rows that do not become a file (bug).
-    #[error("a change file cannot be made")]
-    File(#[from] BronzeFileError),
-    /// The store failed.
-    #[error("Bronze cannot be written")]
-    Sink(#[from] SinkError),
-    /// The checkpoint has no JSON form (bug).
-    #[error("the checkpoint cannot be written")]
-    Json(#[source] serde_json::Error),
+/// What happens when data definition has taken or brought rows that no row event tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UntoldRows {
+    /// A notice, and nothing in Bronze: what DMS does when it is told to leave the target alone.
+    #[default]
+    Tell,
+    /// The table is loaded anew at once.
+    Reload,
 }
 
 /// How to follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowSettings {
     /// The id under which the server sees this replica; unique among its replicas.
     pub server_id: u32,
     /// When to write files.
     pub flush: FlushPolicy,
+    /// The most bytes of one transaction in memory; the rest waits on disk.
+    pub max_transaction_bytes: usize,
+    /// The folder for that; its files have no names and vanish with the process.
+    pub spill: PathBuf,
+    /// What TRUNCATE and its like lead to.
+    pub untold_rows: UntoldRows,
+}
+
+/// Why following ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FollowEnd {
+    /// It was asked to.
+    Stopped,
+    /// Tables have to be loaded anew first; the checkpoint says which.
+    Reload,
+}
+
+/// What comes after the events that were there.
+enum Turn {
+    Wait,
+    /// Much is buffered.
+    Flush,
+    /// Tables have to be loaded anew before going on.
+    Reload,
+}
+
+/// Everything that following one binlog needs.
+struct Follower<'a, 'b, S> {
+    replication: &'a Replication<'b, S>,
+    facts: &'a ServerFacts,
+    settings: &'a FollowSettings,
+    store: &'a mut CheckpointStore<'b, S>,
+    assembler: Assembler<'b>,
+    writer: ChangeWriter<'b, S>,
+    end_watch: EndWatch,
 }
 
 /// Follows the binlog until `stop` becomes true or its sender is gone; then writes what is
 /// buffered and returns.
-pub async fn follow<S: BronzeSink>(
-    replication: &Replication<'_, S>,
+pub(crate) async fn follow<'b, S: BronzeSink>(
+    replication: &Replication<'b, S>,
     facts: &ServerFacts,
     settings: &FollowSettings,
     checkpoint: Checkpoint,
+    store: &mut CheckpointStore<'b, S>,
     mut stop: watch::Receiver<bool>,
-) -> Result<(), FollowError> {
-    let Replication { source, contracts, sink, progress } = *replication;
-    let position = checkpoint.position.clone();
-    let second = checkpoint.sequence_second;
-    let mut assembler = Assembler::new(contracts, &facts.utf8_collations, position.clone(), second);
-    let mut writer = ChangeWriter::new(sink, contracts, checkpoint, progress);
+) -> Result<FollowEnd, FollowError> {
+    let Replication { source, tables, sink, progress } = *replication;
+    let mut stream = binlog_stream::open(source, facts, settings.server_id, &checkpoint).await?;
+    let knowledge = learn(replication, facts).await?;
+    let hold =
+        HoldPolicy { max_bytes: settings.max_transaction_bytes, folder: settings.spill.clone() };
+    let assembler = Assembler::new(tables, knowledge, hold, &checkpoint);
+    tell(progress, &checkpoint);
+    let writer = ChangeWriter::new(sink, tables, checkpoint, progress, settings.flush.max_bytes);
     progress.send_modify(|progress| progress.phase = Phase::Following);
-    writer.announce(&position);
-    let mut stream = open(source, settings.server_id, &position).await?;
+    let end_watch = EndWatch::default();
+    let mut follower =
+        Follower { replication, facts, settings, store, assembler, writer, end_watch };
+    follower.writer.announce(&follower.assembler.safe_point().position);
     let interval = settings.flush.max_interval;
     let mut flush_at = Instant::now() + interval;
-    loop {
+    let end = loop {
         let due = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break FollowEnd::Stopped,
             () = tokio::time::sleep_until(flush_at) => true,
             event = tokio::time::timeout(SILENCE, stream.next()) => {
-                let event = match event {
-                    Err(_) => {
-                        return Err(FollowError::Silent { position: assembler.position().clone() });
-                    }
-                    Ok(None) => {
-                        return Err(FollowError::Ended { position: assembler.position().clone() });
-                    }
-                    Ok(Some(event)) => {
-                        event.map_err(|error| stream_error(source, assembler.position(), error))?
-                    }
+                let Ok(event) = event else {
+                    let position = follower.assembler.position().clone();
+                    return Err(FollowError::Silent { seconds: SILENCE.as_secs(), position });
                 };
-                if let Some(transaction) = assembler.push(&event)? {
-                    writer.take(&transaction)?;
+                match follower.take_ready(event, &mut stream).await? {
+                    Turn::Wait => false,
+                    Turn::Flush => true,
+                    Turn::Reload => break FollowEnd::Reload,
                 }
-                writer.announce(assembler.safe_position());
-                writer.bytes() >= settings.flush.max_bytes
             }
         };
         if due {
-            writer.flush(assembler.safe_position(), assembler.sequence_second()).await?;
+            follower.flush().await?;
             flush_at = Instant::now() + interval;
         }
-    }
-    writer.flush(assembler.safe_position(), assembler.sequence_second()).await?;
+    };
+    follower.flush().await?;
     // Everything is durable; how the connection ends no longer matters.
     let _ = stream.close().await;
-    Ok(())
+    Ok(end)
 }
 
-async fn open(
-    source: &Source,
-    server_id: u32,
-    position: &BinlogPosition,
-) -> Result<BinlogStream, FollowError> {
+/// Waits until it is time to stop: the sender says so or is gone.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// What the stream has at once, unless this turn has taken enough. The limit comes first: what is
+/// taken out of the stream must not be forgotten.
+fn ready<S: Stream + Unpin>(stream: &mut S, taken: usize) -> Option<Option<S::Item>> {
+    if taken < TURN_EVENTS { stream.next().now_or_never() } else { None }
+}
+
+async fn learn<S>(
+    replication: &Replication<'_, S>,
+    facts: &ServerFacts,
+) -> Result<SourceKnowledge, FollowError> {
+    let source = replication.source;
     let mut conn = source.connect().await?;
-    let nanos = HEARTBEAT.as_nanos();
-    // Both spellings, for servers before and after 8.4.
-    let heartbeat =
-        format!("SET @source_heartbeat_period = {nanos}, @master_heartbeat_period = {nanos}");
-    conn.query_drop(heartbeat).await.map_err(|error| source.error(DOING, error))?;
-    let request = BinlogStreamRequest::new(server_id)
-        .with_filename(position.file().as_bytes())
-        .with_pos(position.offset());
-    conn.get_binlog_stream(request).await.map_err(|error| stream_error(source, position, error))
+    let knowledge = knowledge::read(source, &mut conn, facts, replication.tables).await?;
+    // The answers are in.
+    let _ = conn.disconnect().await;
+    Ok(knowledge)
 }
 
-fn stream_error(
-    source: &Source,
-    position: &BinlogPosition,
-    error: mysql_async::Error,
-) -> FollowError {
-    let position = position.clone();
-    match &error {
-        mysql_async::Error::Server(server) if server.code == BINLOG_UNREADABLE => {
-            let message = server.message.to_ascii_lowercase();
-            let source = Box::new(error);
-            // The server has one code for many reasons, told apart by its English text only.
-            let gone = ["could not find first log file", "purged", "impossible position"];
-            if gone.iter().any(|text| message.contains(text)) {
-                FollowError::Purged { position, source }
-            } else {
-                FollowError::Rejected { position, source }
+impl<S: BronzeSink> Follower<'_, '_, S> {
+    /// Takes an event and those that have arrived with it, without a look at the clock for each.
+    async fn take_ready(
+        &mut self,
+        first: Option<Result<Event, mysql_async::Error>>,
+        stream: &mut BinlogStream,
+    ) -> Result<Turn, FollowError> {
+        let (mut next, mut taken) = (Some(first), 0);
+        while let Some(event) = next {
+            let position = || self.assembler.position().clone();
+            let event = event.ok_or_else(|| FollowError::Ended { position: position() })?;
+            let source = self.replication.source;
+            let event = event.map_err(|e| binlog_stream::stream_error(source, &position(), e))?;
+            if self.take(&event).await? {
+                return Ok(Turn::Reload);
+            }
+            if self.writer.bytes() >= self.settings.flush.max_bytes {
+                return Ok(Turn::Flush);
+            }
+            taken += 1;
+            next = ready(stream, taken);
+        }
+        Ok(Turn::Wait)
+    }
+
+    /// Takes an event. True when tables have to be loaded anew before going on.
+    async fn take(&mut self, event: &Event) -> Result<bool, FollowError> {
+        let reload = match self.assembler.push(event)? {
+            None => false,
+            Some(Assembled::Transaction(transaction)) => {
+                self.writer.take(transaction).await?;
+                false
+            }
+            Some(Assembled::Definition(touched)) => self.definition(&touched).await?,
+        };
+        self.writer.announce(&self.assembler.safe_point().position);
+        if is_heartbeat(event) {
+            let position = self.assembler.position();
+            self.end_watch.compare(self.replication.source, position).await?;
+        }
+        Ok(reload)
+    }
+
+    /// Data definition has touched captured tables.
+    async fn definition(&mut self, touched: &[(usize, TableEffect)]) -> Result<bool, FollowError> {
+        self.assembler.learn(learn(self.replication, self.facts).await?);
+        let position = self.assembler.position().clone();
+        let mut reload = BTreeSet::new();
+        for (index, effect) in touched {
+            let table: &TableId = &self.replication.tables[*index];
+            if !self.writer.defined(table, &position) || !effect.changes_rows() {
+                continue;
+            }
+            let notice = Notice::RowsUntold {
+                table: table.clone(),
+                effect: *effect,
+                position: position.clone(),
+            };
+            self.replication.progress.send_modify(|progress| progress.notices.push(notice));
+            let gone = matches!(effect, TableEffect::Dropped | TableEffect::RenamedAway);
+            if self.settings.untold_rows == UntoldRows::Reload && !gone {
+                reload.insert(table.clone());
             }
         }
-        mysql_async::Error::Io(mysql_async::IoError::Io(io)) if is_malformed(io) => {
-            let source = std::io::Error::new(io.kind(), "the driver cannot read the event");
-            FollowError::Event { position, source: EventError::Malformed { source } }
-        }
-        _ => FollowError::Database(source.error(DOING, error)),
+        reload.iter().for_each(|table| self.writer.load_again(table));
+        Ok(!reload.is_empty())
     }
-}
 
-/// The driver reports events that it cannot parse as I/O errors of these kinds.
-fn is_malformed(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::Other)
+    async fn flush(&mut self) -> Result<(), FollowError> {
+        let Follower { writer, assembler, store, .. } = self;
+        writer.flush(store, assembler).await
+    }
 }
 
 #[cfg(test)]
@@ -237,19 +250,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_purged_binlog_is_told_from_other_refusals() {
-        let source = Source::from_url("mysql://root@127.0.0.1:1").unwrap();
-        let position = BinlogPosition::new("binlog.000001", 4).unwrap();
-        let answer = |code, message: &str| {
-            let (message, state) = (message.to_owned(), "HY000".to_owned());
-            let error = mysql_async::ServerError { code, message, state };
-            stream_error(&source, &position, mysql_async::Error::Server(error))
-        };
-        let purged = "Could not find first log file name in binary log index file";
-        assert!(matches!(answer(1236, purged), FollowError::Purged { .. }));
-        let twice = "A replica with the same server_uuid/server_id as this replica has connected";
-        assert!(matches!(answer(1236, twice), FollowError::Rejected { .. }));
-        let denied = answer(1227, "Access denied; you need the REPLICATION SLAVE privilege");
-        assert!(matches!(denied, FollowError::Database(DatabaseError::Denied { .. })));
+    fn no_event_is_lost_between_two_turns() {
+        let events = 3 * TURN_EVENTS + 1;
+        let mut stream = futures::stream::iter(0..events);
+        let (mut seen, mut turns) = (Vec::new(), 0);
+        while let Some(Some(first)) = stream.next().now_or_never() {
+            turns += 1;
+            let (mut next, mut taken) = (Some(Some(first)), 0);
+            while let Some(Some(event)) = next {
+                seen.push(event);
+                taken += 1;
+                next = ready(&mut stream, taken);
+            }
+        }
+        assert_eq!(turns, 4);
+        assert!(seen.into_iter().eq(0..events));
     }
 }

@@ -11,9 +11,9 @@ use crate::json_number::push_double;
 use crate::value::{Clock, ValueError};
 
 /// Nesting that the server allows (`JSON_DOCUMENT_MAX_DEPTH`).
-const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 100;
 
-const MALFORMED: ValueError = ValueError::Malformed { what: "JSON document" };
+pub(crate) const MALFORMED: ValueError = ValueError::Malformed { what: "JSON document" };
 
 /// The text of a binary JSON document. No bytes at all stand for `null`.
 pub(crate) fn text(document: &[u8]) -> Result<String, ValueError> {
@@ -29,12 +29,17 @@ fn bytes<const N: usize>(data: &[u8], offset: usize) -> Result<[u8; N], ValueErr
     data.get(offset..).and_then(|rest| rest.first_chunk::<N>()).copied().ok_or(MALFORMED)
 }
 
-fn push_value(out: &mut String, kind: u8, data: &[u8], depth: usize) -> Result<(), ValueError> {
+/// Appends the text of a value of this type that lies so deep in its document.
+pub(crate) fn push_value(
+    out: &mut String,
+    kind: u8,
+    data: &[u8],
+    depth: usize,
+) -> Result<(), ValueError> {
+    if let Some(container) = Container::of(kind, data)? {
+        return push_container(out, &container, depth);
+    }
     match kind {
-        0x00 => push_container(out, &Container::new(data, Small, true)?, depth),
-        0x01 => push_container(out, &Container::new(data, Large, true)?, depth),
-        0x02 => push_container(out, &Container::new(data, Small, false)?, depth),
-        0x03 => push_container(out, &Container::new(data, Large, false)?, depth),
         0x0C => push_string(out, sized(data)?.0),
         0x0F => push_opaque(out, data),
         _ => push_scalar(out, kind, data),
@@ -76,14 +81,25 @@ use Format::{Large, Small};
 
 /// An object or array: element count, size in bytes, key entries, value entries, then the data
 /// that they point to; offsets count from the beginning of the container.
-struct Container<'a> {
+pub(crate) struct Container<'a> {
     data: &'a [u8],
     format: Format,
-    object: bool,
-    count: usize,
+    pub(crate) object: bool,
+    pub(crate) count: usize,
 }
 
 impl<'a> Container<'a> {
+    /// The object or array of a value of this type; `None` for scalars.
+    pub(crate) fn of(kind: u8, data: &'a [u8]) -> Result<Option<Self>, ValueError> {
+        Ok(Some(match kind {
+            0x00 => Container::new(data, Small, true)?,
+            0x01 => Container::new(data, Large, true)?,
+            0x02 => Container::new(data, Small, false)?,
+            0x03 => Container::new(data, Large, false)?,
+            _ => return Ok(None),
+        }))
+    }
+
     fn new(data: &'a [u8], format: Format, object: bool) -> Result<Self, ValueError> {
         let mut container = Container { data, format, object, count: 0 };
         container.count = container.number(0)?;
@@ -114,7 +130,7 @@ impl<'a> Container<'a> {
         self.key_entry(keys) + index * (self.offset_size() + 1)
     }
 
-    fn key(&self, index: usize) -> Result<&'a [u8], ValueError> {
+    pub(crate) fn key(&self, index: usize) -> Result<&'a [u8], ValueError> {
         let entry = self.key_entry(index);
         let start = self.number(entry)?;
         let length = u16::from_le_bytes(bytes(self.data, entry + self.offset_size())?);
@@ -122,7 +138,7 @@ impl<'a> Container<'a> {
     }
 
     /// The value's type and the data from its first byte on.
-    fn value(&self, index: usize) -> Result<(u8, &'a [u8]), ValueError> {
+    pub(crate) fn value(&self, index: usize) -> Result<(u8, &'a [u8]), ValueError> {
         let entry = self.value_entry(index);
         let [kind] = bytes::<1>(self.data, entry)?;
         let inlined = match kind {
@@ -171,7 +187,8 @@ fn sized(data: &[u8]) -> Result<(&[u8], &[u8]), ValueError> {
     Err(MALFORMED)
 }
 
-fn push_string(out: &mut String, raw: &[u8]) -> Result<(), ValueError> {
+/// Appends text in quotes, escaped as the server does it.
+pub(crate) fn push_string(out: &mut String, raw: &[u8]) -> Result<(), ValueError> {
     out.push('"');
     for c in std::str::from_utf8(raw).map_err(|_| ValueError::Utf8)?.chars() {
         match c {

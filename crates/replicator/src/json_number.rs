@@ -9,8 +9,11 @@ const MAX_POINT: i32 = 15;
 /// Appends a double: the shortest digits that read back as the same number, in plain notation
 /// when the point is near and with an exponent otherwise, and marked as no integer.
 pub(crate) fn push_double(out: &mut String, value: f64) {
-    // `{:e}` gives the shortest digits, as `d.ddde-n`.
-    let scientific = format!("{:e}", value.abs());
+    // `{:e}` gives the fewest digits, as `d.ddde-n`; as many again, but rounded from the exact
+    // value with halves to even, are the server's.
+    let fewest = format!("{:e}", value.abs());
+    let places = fewest.find('e').unwrap_or_default().saturating_sub(2);
+    let scientific = format!("{:.*e}", places, value.abs());
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let exponent: i32 = exponent.parse().unwrap_or_default();
@@ -20,7 +23,9 @@ pub(crate) fn push_double(out: &mut String, value: f64) {
         out.push('-');
     }
     let start = out.len();
-    if (1 - MAX_POINT..=MAX_POINT).contains(&point) {
+    // Beyond that, still plain when digits stand behind the point.
+    let reaches = usize::try_from(point).is_ok_and(|whole| digits.len() > whole);
+    if point > -MAX_POINT && (point <= MAX_POINT || reaches) {
         push_plain(out, &digits, point);
     } else {
         let (first, rest) = digits.split_at(1);
@@ -72,6 +77,12 @@ mod tests {
             (std::f64::consts::PI, "3.141592653589793"),
             (999_999_999_999_999.0, "999999999999999.0"),
             (1e15, "1e15"),
+            // Half-way between two shortest texts.
+            (-1_811_602_514_052_888.0 - 0.25, "-1811602514052888.2"),
+            (1_125_899_906_842_624.0 + 0.75, "1125899906842624.8"),
+            (-3_867_790_105_553_990.5, "-3867790105553990.5"),
+            (9_007_199_254_740_992.0, "9.007199254740992e15"),
+            (1_234_567_890_123_456.7, "1234567890123456.8"),
             (123_456_789_012_345_680.0, "1.2345678901234568e17"),
             (1e-15, "0.000000000000001"),
             (1e-16, "1e-16"),

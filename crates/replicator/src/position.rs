@@ -1,6 +1,7 @@
 //! Positions in the binlog, and the change numbers that follow from them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,8 @@ const OFFSETS: u64 = 10_000_000_000;
 pub struct BinlogPosition {
     number: u64,
     offset: u64,
-    file: String,
+    /// Shared: every event has a position.
+    file: Arc<str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,7 +55,17 @@ impl BinlogPosition {
             .filter(|(_, digits)| digits.bytes().all(|b| b.is_ascii_digit()))
             .and_then(|(_, digits)| digits.parse().ok())
             .ok_or_else(|| PositionError::File { file: file.to_owned() })?;
-        Ok(BinlogPosition { number, offset, file: file.to_owned() })
+        Ok(BinlogPosition { number, offset, file: file.into() })
+    }
+
+    /// The place of a start by GTID set: the server will say which it is. Before all others.
+    pub fn unknown() -> BinlogPosition {
+        BinlogPosition { number: 0, offset: 0, file: "unknown.0".into() }
+    }
+
+    /// True for a place in a binlog; every file begins with a magic number.
+    pub(crate) fn is_known(&self) -> bool {
+        self.offset > 0
     }
 
     /// The file's name.
@@ -101,7 +113,7 @@ impl TryFrom<Raw> for BinlogPosition {
 
 impl From<BinlogPosition> for Raw {
     fn from(position: BinlogPosition) -> Raw {
-        Raw { file: position.file, offset: position.offset }
+        Raw { file: position.file.to_string(), offset: position.offset }
     }
 }
 

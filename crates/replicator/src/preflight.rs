@@ -1,32 +1,42 @@
 //! What must be true of the source before a row is read, all findings at once.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt;
-use std::mem::discriminant;
+mod contract;
 
-use medallion_definition::contract::{Column, TableContract};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use medallion_definition::contract::TableContract;
 use medallion_definition::name::{ColumnName, TableId};
 use medallion_definition::types::MySqlType;
-use medallion_ingestion::types::arrow_type;
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
 
+use crate::inspection::binlog::{self, SETTINGS};
+use crate::inspection::server::{self, Server};
+use crate::inspection::table::{self, SourceColumn, SourceTable};
 use crate::server::{DatabaseError, Source};
 
-const DOING: &str = "checking the source";
+pub(crate) use contract::holds;
 
-/// Character sets whose bytes are UTF-8 as they stand.
-const UTF8_CHARACTER_SETS: [&str; 4] = ["utf8mb4", "utf8mb3", "utf8", "ascii"];
+pub use crate::inspection::server::Flavor;
+
+const DOING: &str = "checking the source";
 
 /// What the replicator knows of a server that passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerFacts {
     /// The version as the server prints it.
     pub version: String,
-    /// `@@server_uuid`: the identity of the binlog.
+    /// Whose server it is.
+    pub flavor: Flavor,
+    /// The identity of the binlog: positions mean nothing in another one. `@@server_uuid` in
+    /// MySQL; in MariaDB, which has none, `@@server_uid` (or host name and port where that does
+    /// not exist yet) together with `@@server_id`.
     pub server_uuid: String,
-    /// The ids of the collations whose text is UTF-8.
-    pub utf8_collations: BTreeSet<u16>,
+    /// True when each transaction carries a GTID.
+    pub gtid: bool,
+    /// The character set of every collation, by collation id.
+    pub collations: BTreeMap<u16, String>,
 }
 
 /// Why the source cannot be replicated.
@@ -52,10 +62,14 @@ fn lines(findings: &[SourceFinding]) -> String {
 /// One thing that is wrong with the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceFinding {
-    /// Not a MySQL server.
+    /// A server that is too old.
     Server {
+        /// The product.
+        flavor: Flavor,
         /// The version as the server prints it.
         version: String,
+        /// The oldest version that will do.
+        needed: String,
     },
     /// A server setting.
     Setting {
@@ -64,13 +78,18 @@ pub enum SourceFinding {
         /// Its value.
         value: String,
         /// What to do.
-        hint: &'static str,
+        hint: String,
     },
-    /// A table or column differs from its contract.
+    /// A schema that the server leaves out of its binlog.
+    Filtered {
+        /// The schema.
+        schema: String,
+    },
+    /// A table or column differs from its contract, or cannot be replicated.
     Source(SourceMismatch),
 }
 
-/// How a source table differs from its contract.
+/// How a source table differs from what it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceMismatch {
     /// The table.
@@ -84,12 +103,18 @@ pub struct SourceMismatch {
 impl fmt::Display for SourceFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SourceFinding::Server { version } => {
-                write!(f, "the server is `{version}`; MySQL 8.0.1 or later is needed")
+            SourceFinding::Server { flavor, version, needed } => {
+                let product = flavor.as_str();
+                write!(f, "the server is `{version}`; {product} {needed} or later is needed")
             }
             SourceFinding::Setting { name, value, hint } => {
                 write!(f, "`{name}` is `{value}`\n    hint: {hint}")
             }
+            SourceFinding::Filtered { schema } => write!(
+                f,
+                "the changes of schema `{schema}` do not reach the binlog\n    \
+                 hint: start the server without --binlog-do-db and --binlog-ignore-db"
+            ),
             SourceFinding::Source(SourceMismatch { table, column: Some(column), difference }) => {
                 write!(f, "table `{table}`, column `{column}`: {difference}")
             }
@@ -100,189 +125,154 @@ impl fmt::Display for SourceFinding {
     }
 }
 
-/// The variables that matter, the values that will do, and how to get there.
-const SETTINGS: [(&str, &[&str], &str); 6] = [
-    ("log_bin", &["ON"], "start the server with --log-bin"),
-    ("binlog_format", &["ROW"], "SET PERSIST binlog_format = ROW"),
-    ("binlog_row_image", &["FULL"], "SET PERSIST binlog_row_image = FULL"),
-    ("binlog_row_metadata", &["FULL"], "SET PERSIST binlog_row_metadata = FULL"),
-    ("binlog_row_value_options", &[""], "SET PERSIST binlog_row_value_options = ''"),
-    (
-        "binlog_transaction_compression",
-        &["OFF"],
-        "SET PERSIST binlog_transaction_compression = OFF",
-    ),
-];
-
-/// Checks the server's settings, and each contract against its table.
-pub async fn check(
-    source: &Source,
-    contracts: &[TableContract],
-) -> Result<ServerFacts, PreflightError> {
+/// Checks the server's settings and that each table can be replicated as a whole.
+///
+/// # Errors
+/// All blocking findings at once; or the server's own error (see [`DatabaseError`]).
+pub async fn check(source: &Source, tables: &[TableId]) -> Result<ServerFacts, PreflightError> {
     let mut conn = source.connect().await?;
-    let outcome = check_with(source, &mut conn, contracts).await;
+    let outcome = checked(source, &mut conn, tables, &[]).await;
     // The answers are in; how the connection ends tells nothing about them.
     let _ = conn.disconnect().await;
     outcome
 }
 
-async fn check_with(
+/// The same, and compares each contract with its table.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_contracts(
+    source: &Source,
+    contracts: &[TableContract],
+) -> Result<ServerFacts, PreflightError> {
+    let mut conn = source.connect().await?;
+    let tables: Vec<TableId> = contracts.iter().map(|contract| contract.table.clone()).collect();
+    let outcome = checked(source, &mut conn, &tables, contracts).await;
+    let _ = conn.disconnect().await;
+    outcome
+}
+
+async fn checked(
     source: &Source,
     conn: &mut Conn,
+    tables: &[TableId],
     contracts: &[TableContract],
 ) -> Result<ServerFacts, PreflightError> {
     let failed = |error| source.error(DOING, error);
-    let version: String = conn
-        .query_first("SELECT @@version")
-        .await
-        .map_err(failed)?
-        .ok_or_else(|| source.unexpected(DOING))?;
-    let mut findings = Vec::new();
-    if version.contains("MariaDB") || conn.server_version() < (8, 0, 1) {
-        findings.push(SourceFinding::Server { version });
-        let address = source.address().to_owned();
-        return Err(PreflightError::Findings { address, findings });
+    let server = Server::read(source, conn).await?;
+    let mut findings = settings(&server);
+    if server.is_supported() {
+        let schemas: BTreeSet<&str> = tables.iter().map(|table| table.schema.as_str()).collect();
+        findings.extend(filtered(source, conn, &server, &schemas).await?);
     }
-    let names: Vec<String> = SETTINGS.iter().map(|(name, ..)| format!("'{name}'")).collect();
-    let query = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})", names.join(","));
-    let values: Vec<(String, String)> = conn.query(query).await.map_err(failed)?;
-    findings.extend(settings(&values.into_iter().collect()));
-    for contract in contracts {
-        let table = read_table(conn, &contract.table).await.map_err(failed)?;
-        findings.extend(mismatches(contract, table.as_ref()).map(SourceFinding::Source));
+    let readable = server::readable_sets(source, conn).await?;
+    for id in tables {
+        let found = table::read(conn, server.flavor, id).await.map_err(failed)?;
+        let contract = contracts.iter().find(|contract| contract.table == *id);
+        let mut mismatches = blocking(id, found.as_ref(), &readable);
+        if let (Some(contract), Some(found)) = (contract, &found) {
+            mismatches.extend(contract::mismatches(contract, found));
+        }
+        findings.extend(mismatches.into_iter().map(SourceFinding::Source));
     }
     if !findings.is_empty() {
         let address = source.address().to_owned();
         return Err(PreflightError::Findings { address, findings });
     }
-    let server_uuid: Option<String> =
-        conn.query_first("SELECT @@server_uuid").await.map_err(failed)?;
-    let query = format!(
-        "SELECT id FROM information_schema.collations WHERE character_set_name IN ('{}')",
-        UTF8_CHARACTER_SETS.join("','")
-    );
-    let collations: Vec<u16> = conn.query(query).await.map_err(failed)?;
     Ok(ServerFacts {
-        version,
-        server_uuid: server_uuid.ok_or_else(|| source.unexpected(DOING))?,
-        utf8_collations: collations.into_iter().collect(),
+        server_uuid: server.identity().ok_or_else(|| source.unexpected(DOING))?,
+        gtid: server.gtid(),
+        collations: server::collations(source, conn, server.flavor).await?,
+        flavor: server.flavor,
+        version: server.version_text,
     })
 }
 
-fn settings(values: &HashMap<String, String>) -> Vec<SourceFinding> {
-    let wrong = SETTINGS.into_iter().filter_map(|(name, wanted, hint)| match values.get(name) {
-        Some(value) if wanted.contains(&value.as_str()) => None,
-        Some(value) => Some(SourceFinding::Setting { name, value: value.clone(), hint }),
-        // Variables that a release does not have yet, or no longer: the binlog then has one form
-        // only, except that without metadata there are no column names.
-        None if name == "binlog_row_metadata" => {
-            Some(SourceFinding::Setting { name, value: String::new(), hint })
-        }
-        None => None,
+/// The version and the variables without which nothing can be replicated.
+fn settings(server: &Server) -> Vec<SourceFinding> {
+    if !server.is_supported() {
+        let (major, minor, patch) = server.first_supported();
+        return vec![SourceFinding::Server {
+            flavor: server.flavor,
+            version: server.version_text.clone(),
+            needed: format!("{major}.{minor}.{patch}"),
+        }];
+    }
+    let wrong = SETTINGS.iter().filter(|setting| !setting.dms_only).filter_map(|setting| {
+        let value = setting.wrong(server)?.to_owned();
+        Some(SourceFinding::Setting { name: setting.name, value, hint: setting.hint(server) })
     });
-    wrong.collect()
+    let zero = server.is("server_id", "0").then(|| SourceFinding::Setting {
+        name: "server_id",
+        value: "0".to_owned(),
+        hint: server.set("server_id", "1"),
+    });
+    wrong.chain(zero).collect()
 }
 
-/// A source table as `information_schema` shows it.
-#[derive(Debug, Default)]
-struct SourceTable {
-    engine: Option<String>,
-    /// Name, type and character set.
-    columns: Vec<(String, String, Option<String>)>,
-    key: Vec<String>,
-}
-
-async fn read_table(
+/// Schemas that the server leaves out of its binlog.
+async fn filtered(
+    source: &Source,
     conn: &mut Conn,
-    table: &TableId,
-) -> Result<Option<SourceTable>, mysql_async::Error> {
-    let names = (table.schema.as_str(), table.table.as_str());
-    let engine: Option<Option<String>> = conn
-        .exec_first(
-            "SELECT engine FROM information_schema.tables \
-             WHERE table_schema = ? AND table_name = ? AND table_type = 'BASE TABLE'",
-            names,
-        )
-        .await?;
-    let Some(engine) = engine else { return Ok(None) };
-    let columns = conn
-        .exec(
-            "SELECT column_name, CAST(column_type AS CHAR), character_set_name \
-             FROM information_schema.columns WHERE table_schema = ? AND table_name = ? \
-             ORDER BY ordinal_position",
-            names,
-        )
-        .await?;
-    let key = conn
-        .exec(
-            "SELECT column_name FROM information_schema.statistics \
-             WHERE table_schema = ? AND table_name = ? AND index_name = 'PRIMARY' \
-             ORDER BY seq_in_index",
-            names,
-        )
-        .await?;
-    Ok(Some(SourceTable { engine, columns, key }))
+    server: &Server,
+    schemas: &BTreeSet<&str>,
+) -> Result<Vec<SourceFinding>, DatabaseError> {
+    let row: Option<Row> = conn
+        .query_first(server.binlog_status())
+        .await
+        .map_err(|error| source.error("reading the binlog's end", error))?;
+    // No row: there is no binlog, which is told already.
+    let Some(row) = row else { return Ok(Vec::new()) };
+    let text = |place: usize| -> String {
+        row.get_opt::<Option<String>, _>(place).and_then(Result::ok).flatten().unwrap_or_default()
+    };
+    let (do_db, ignore_db) = (text(2), text(3));
+    let left_out = schemas.iter().filter(|schema| binlog::filtered(schema, &do_db, &ignore_db));
+    Ok(left_out.map(|schema| SourceFinding::Filtered { schema: (*schema).to_owned() }).collect())
 }
 
-fn mismatches(
-    contract: &TableContract,
+/// Why a table cannot be replicated, whatever its contract says. `readable` are the character
+/// sets whose text can be read from the binlog.
+fn blocking(
+    id: &TableId,
     table: Option<&SourceTable>,
-) -> impl Iterator<Item = SourceMismatch> {
+    readable: &BTreeSet<String>,
+) -> Vec<SourceMismatch> {
     let mut found = Vec::new();
-    let mut push = |column: Option<&ColumnName>, difference: String| {
-        let (table, column) = (contract.table.clone(), column.cloned());
-        found.push(SourceMismatch { table, column, difference });
+    let mut push = |difference: String| {
+        found.push(SourceMismatch { table: id.clone(), column: None, difference });
     };
-    match table {
-        None => push(None, "MySQL has no such table, or the user may not read it".to_owned()),
-        Some(table) => {
-            if table.engine.as_deref() != Some("InnoDB") {
-                push(None, "only InnoDB gives a consistent snapshot".to_owned());
-            }
-            let key: Vec<&str> = contract.key.iter().map(ColumnName::as_str).collect();
-            if table.key != key {
-                let (source, wanted) = (table.key.join(", "), key.join(", "));
-                push(None, format!("the primary key is ({source}), the contract has ({wanted})"));
-            }
-            for column in &contract.columns {
-                if let Some(difference) = column_difference(column, table) {
-                    push(Some(&column.name), difference);
-                }
-            }
+    let Some(table) = table else {
+        push("the source has no such table, or the user may not read it".to_owned());
+        return found;
+    };
+    if table.kind != "BASE TABLE" {
+        push(format!("it is a {}, and only plain tables are replicated", table.kind));
+        return found;
+    }
+    if table.engine.as_deref() != Some("InnoDB") {
+        push("only InnoDB gives a consistent snapshot".to_owned());
+    }
+    if table.key.is_empty() {
+        push("it has no primary key, so that changes cannot find their row".to_owned());
+    }
+    for name in &table.key {
+        if let Some(why) = table.column(name).and_then(SourceColumn::left_out) {
+            push(format!("its key column `{name}` is {why}, and such columns are not replicated"));
         }
     }
-    found.into_iter()
-}
-
-fn column_difference(column: &Column, table: &SourceTable) -> Option<String> {
-    let found = table.columns.iter().find(|(name, ..)| name == column.name.as_str());
-    let Some((_, source_type, character_set)) = found else {
-        return Some("MySQL has no such column".to_owned());
-    };
-    let holds = source_type.parse().is_ok_and(|source| holds(&column.source_type, &source));
-    if !holds {
-        return Some(format!(
-            "MySQL has the type `{source_type}`, which the contract's cannot hold"
-        ));
-    }
-    match character_set {
-        Some(set) if !UTF8_CHARACTER_SETS.contains(&set.as_str()) => {
-            Some(format!("the character set `{set}` is not one of utf8mb4, utf8mb3, ascii"))
+    for column in table.columns.iter().filter(|column| column.left_out().is_none()) {
+        let name = &column.name;
+        if column.column_type.parse::<MySqlType>().is_err() {
+            push(format!("its column `{name}` has the unknown type `{}`", column.column_type));
         }
-        _ => None,
+        if let Some(set) = column.character_set.as_ref().filter(|set| !readable.contains(*set)) {
+            push(format!(
+                "the character set `{set}` of its column `{name}` cannot be read from the binlog"
+            ));
+        }
     }
-}
-
-/// True when every value of the source's type has its place in the contract's Bronze column.
-/// Lengths of text and lists of members do not matter there.
-fn holds(contract: &MySqlType, source: &MySqlType) -> bool {
-    let texts = contract.is_text() && source.is_text();
-    let same_kind = texts || discriminant(contract) == discriminant(source);
-    let fraction_fits = match (contract, source) {
-        (MySqlType::Time(contract), MySqlType::Time(source)) => contract >= source,
-        _ => true,
-    };
-    same_kind && fraction_fits && arrow_type(contract) == arrow_type(source)
+    found
 }
 
 #[cfg(test)]

@@ -20,9 +20,10 @@ pub(crate) fn cell<'a>(value: &'a Value, source_type: &MySqlType) -> Result<Cell
                 let text = std::str::from_utf8(bytes).map_err(|_| ValueError::Utf8)?;
                 Cell::Decimal(Cow::Borrowed(text))
             }
-            MySqlType::Bit(_) | MySqlType::Binary { .. } | MySqlType::Blob(_) => {
-                Cell::Bytes(Cow::Borrowed(bytes))
-            }
+            MySqlType::Bit(_)
+            | MySqlType::Binary { .. }
+            | MySqlType::Blob(_)
+            | MySqlType::Geometry(_) => Cell::Bytes(Cow::Borrowed(bytes)),
             _ => Cell::Text(Cow::Borrowed(bytes)),
         },
         Value::Date(year, month, day, hours, minutes, seconds, micros) => {
@@ -80,6 +81,7 @@ mod tests {
                 bytes("123456789012345678901234567890123456789012.50"),
                 "123456789012345678901234567890123456789012.50",
             ),
+            ("decimal(39,2) zerofill", bytes("0000000000000000000000000000000000007.50"), "7.50"),
             ("float", Value::Float(1.5), "1.5"),
             ("double", Value::Double(-0.1), "-0.1"),
             ("bit(1)", Value::Bytes(vec![1]), "true"),
@@ -99,6 +101,7 @@ mod tests {
             ("set('a','b')", bytes("a,b"), "a,b"),
             ("json", bytes(r#"{"a": 1}"#), r#"{"a": 1}"#),
             ("binary(3)", Value::Bytes(vec![1, 0, 0]), "010000"),
+            ("point", Value::Bytes(vec![0, 0, 0, 0, 1]), "0000000001"),
             ("longblob", Value::Bytes(vec![0xFF]), "ff"),
             ("int", Value::NULL, "NULL"),
         ];

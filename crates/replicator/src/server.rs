@@ -134,8 +134,9 @@ impl Source {
                 DatabaseError::Denied { address, doing, code, source }
             }
             // ER_CON_COUNT_ERROR, ER_SERVER_SHUTDOWN, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK,
-            // ER_QUERY_INTERRUPTED, ER_TABLE_DEF_CHANGED
-            1040 | 1053 | 1205 | 1213 | 1317 | 1412 => {
+            // ER_QUERY_INTERRUPTED, ER_TABLE_DEF_CHANGED, and ER_BAD_FIELD_ERROR when a column goes
+            // between being listed and being read
+            1040 | 1053 | 1054 | 1205 | 1213 | 1317 | 1412 => {
                 DatabaseError::Busy { address, doing, code, source }
             }
             _ => DatabaseError::Refused { address, doing, code, source },
@@ -149,14 +150,19 @@ impl Source {
     /// Where the binlog ends now: every change committed before this call lies before it.
     pub async fn binlog_end(&self, conn: &mut Conn) -> Result<BinlogPosition, DatabaseError> {
         const DOING: &str = "reading the binlog's end";
-        // The statement was renamed in MySQL 8.2.
-        let statement = if conn.server_version() >= (8, 2, 0) {
-            "SHOW BINARY LOG STATUS"
-        } else {
-            "SHOW MASTER STATUS"
+        const SYNTAX: u16 = 1064;
+        // The statement was renamed in MySQL 8.2; MariaDB has the old name, with higher versions.
+        let newer = match conn.server_version() >= (8, 2, 0) {
+            true => conn.query_first("SHOW BINARY LOG STATUS").await,
+            false => conn.query_first("SHOW MASTER STATUS").await,
         };
-        let row: Option<Row> =
-            conn.query_first(statement).await.map_err(|error| self.error(DOING, error))?;
+        let row: Result<Option<Row>, _> = match newer {
+            Err(mysql_async::Error::Server(error)) if error.code == SYNTAX => {
+                conn.query_first("SHOW MASTER STATUS").await
+            }
+            answer => answer,
+        };
+        let row = row.map_err(|error| self.error(DOING, error))?;
         let unexpected = || self.unexpected(DOING);
         let row = row.ok_or_else(unexpected)?;
         let file: String = row.get_opt(0).and_then(Result::ok).ok_or_else(unexpected)?;

@@ -17,9 +17,15 @@ pub enum ValueError {
     /// Text in another encoding than UTF-8.
     #[error("the text is not valid UTF-8")]
     Utf8,
+    /// Bytes that are no text in the column's character set.
+    #[error("the bytes are no text in the column's character set")]
+    Text,
     /// A member number that the table's ENUM or SET does not have.
     #[error("the table has no ENUM or SET member of this number")]
     Member,
+    /// A change within a JSON document that does not fit the document.
+    #[error("the change does not fit the JSON document that the row had before")]
+    JsonChange,
     /// Bytes that are no value of the type that the binlog announces.
     #[error("the bytes of the {what} are malformed")]
     Malformed {
@@ -38,9 +44,13 @@ pub(crate) enum Cell<'a> {
     Double(f64),
     /// A decimal as MySQL prints it.
     Decimal(Cow<'a, str>),
+    /// A decimal of at most 38 digits without its point: times ten to the scale of its column.
+    Scaled(i128),
     /// CHAR, TEXT, ENUM, SET or JSON; not yet known to be UTF-8.
     Text(Cow<'a, [u8]>),
-    /// BINARY, BLOB or BIT.
+    /// A JSON document in the server's binary form; it is printed when it takes its column.
+    Json(&'a [u8]),
+    /// BINARY, BLOB, BIT or GEOMETRY.
     Bytes(Cow<'a, [u8]>),
     Date(Day),
     DateTime(Day, Clock),
@@ -77,8 +87,9 @@ impl Cell<'_> {
             Cell::Int(_) | Cell::UInt(_) => "an integer",
             Cell::Float(_) => "a FLOAT",
             Cell::Double(_) => "a DOUBLE",
-            Cell::Decimal(_) => "a decimal",
+            Cell::Decimal(_) | Cell::Scaled(_) => "a decimal",
             Cell::Text(_) => "a text",
+            Cell::Json(_) => "a JSON document",
             Cell::Bytes(_) => "bytes",
             Cell::Date(_) => "a date",
             Cell::DateTime(..) => "a date with time",

@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 
-use medallion_definition::types::MySqlType;
+use arrow::datatypes::{Decimal128Type, DecimalType};
+use medallion_definition::types::{GeometryKind, IntWidth, LobLength, MySqlType};
 use mysql_async::consts::ColumnType;
 
+use crate::charset::TextDecoder;
+use crate::decimal;
 use crate::value::{Cell, Clock, Day, ValueError};
-use crate::{decimal, json};
 
 /// How a column's values are laid out in a row image (`Table_map_log_event` of the server).
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +34,7 @@ pub(crate) enum Wire {
     DateTime(u8),
     Timestamp(u8),
     Bit {
-        bytes: usize,
+        bits: usize,
     },
     /// The number of a member, from 1; 0 is the error value.
     Enum {
@@ -44,16 +46,24 @@ pub(crate) enum Wire {
         bytes: usize,
         members: Vec<String>,
     },
-    /// Preceded by the length. BINARY(n) comes without its trailing zero bytes.
-    Sized {
+    /// Text, preceded by its length.
+    Text {
         length_bytes: usize,
-        binary: bool,
+        decoder: TextDecoder,
+    },
+    /// Bytes, preceded by their length. BINARY(n) comes without its trailing zero bytes.
+    Bytes {
+        length_bytes: usize,
         pad_to: usize,
     },
     Json {
         length_bytes: usize,
     },
-    /// GEOMETRY and VECTOR: can be passed over, but no contract has them.
+    /// Four bytes of SRID and well-known binary, preceded by their length.
+    Geometry {
+        length_bytes: usize,
+    },
+    /// VECTOR, which DMS does not know: passed over.
     Opaque {
         length_bytes: usize,
     },
@@ -63,8 +73,8 @@ pub(crate) enum Wire {
 #[derive(Debug, Default)]
 pub(crate) struct Traits {
     pub(crate) unsigned: bool,
-    /// The character set is `binary`.
-    pub(crate) binary: bool,
+    /// How text becomes UTF-8; `None` for bytes.
+    pub(crate) decoder: Option<TextDecoder>,
     pub(crate) members: Vec<String>,
 }
 
@@ -72,7 +82,7 @@ impl Wire {
     /// The form of a column of this type; `None` for types from before MySQL 5.6 and for malformed
     /// metadata.
     pub(crate) fn new(kind: ColumnType, metadata: &[u8], traits: Traits) -> Option<Wire> {
-        let Traits { unsigned, binary, members } = traits;
+        let Traits { unsigned, decoder, members } = traits;
         let int = |bytes| Some(Wire::Int { bytes, unsigned });
         let byte = |index: usize| metadata.get(index).copied().map(usize::from);
         let fsp = || metadata.first().copied().filter(|fsp| *fsp <= 6);
@@ -92,78 +102,87 @@ impl Wire {
             ColumnType::MYSQL_TYPE_TIME2 => Some(Wire::Time(fsp()?)),
             ColumnType::MYSQL_TYPE_DATETIME2 => Some(Wire::DateTime(fsp()?)),
             ColumnType::MYSQL_TYPE_TIMESTAMP2 => Some(Wire::Timestamp(fsp()?)),
-            ColumnType::MYSQL_TYPE_BIT => {
-                Some(Wire::Bit { bytes: byte(1)? + usize::from(byte(0)? > 0) })
-            }
+            ColumnType::MYSQL_TYPE_BIT => Some(Wire::Bit { bits: byte(1)? * 8 + byte(0)? }),
             ColumnType::MYSQL_TYPE_ENUM => {
                 Some(Wire::Enum { bytes: byte(1).filter(|n| matches!(n, 1 | 2))?, members })
             }
             ColumnType::MYSQL_TYPE_SET => {
                 Some(Wire::Set { bytes: byte(1).filter(|n| (1..=8).contains(n))?, members })
             }
-            _ => Wire::sized(kind, metadata, binary),
+            _ => Wire::sized(kind, metadata, decoder),
         }
     }
 
     /// The form of a column whose values come with their length.
-    fn sized(kind: ColumnType, metadata: &[u8], binary: bool) -> Option<Wire> {
+    fn sized(kind: ColumnType, metadata: &[u8], decoder: Option<TextDecoder>) -> Option<Wire> {
         let byte = |index: usize| metadata.get(index).copied().map(usize::from);
         let length_bytes = || byte(0).filter(|n| (1..=4).contains(n));
         let width = |length: usize| if length < 256 { 1 } else { 2 };
+        let form = |length_bytes, pad_to| match decoder {
+            Some(decoder) => Wire::Text { length_bytes, decoder },
+            None => Wire::Bytes { length_bytes, pad_to },
+        };
         match kind {
             ColumnType::MYSQL_TYPE_STRING => {
                 // The upper two bits of the length hide, inverted, in the type byte.
                 let length = byte(1)? | (((byte(0)? & 0x30) ^ 0x30) << 4);
-                let pad_to = if binary { length } else { 0 };
-                Some(Wire::Sized { length_bytes: width(length), binary, pad_to })
+                Some(form(width(length), length))
             }
             ColumnType::MYSQL_TYPE_VARCHAR => {
                 let length = byte(0)? | (byte(1)? << 8);
-                Some(Wire::Sized { length_bytes: width(length), binary, pad_to: 0 })
+                Some(form(width(length), 0))
             }
-            ColumnType::MYSQL_TYPE_BLOB => {
-                Some(Wire::Sized { length_bytes: length_bytes()?, binary, pad_to: 0 })
-            }
+            ColumnType::MYSQL_TYPE_BLOB => Some(form(length_bytes()?, 0)),
             ColumnType::MYSQL_TYPE_JSON => Some(Wire::Json { length_bytes: length_bytes()? }),
-            ColumnType::MYSQL_TYPE_GEOMETRY | ColumnType::MYSQL_TYPE_VECTOR => {
-                Some(Wire::Opaque { length_bytes: length_bytes()? })
+            ColumnType::MYSQL_TYPE_GEOMETRY => {
+                Some(Wire::Geometry { length_bytes: length_bytes()? })
             }
+            ColumnType::MYSQL_TYPE_VECTOR => Some(Wire::Opaque { length_bytes: length_bytes()? }),
             _ => None,
         }
     }
 
-    /// True when a column of the contract's type can take the values; single values may still be
-    /// out of its range.
-    pub(crate) fn carries(&self, wanted: &MySqlType) -> bool {
-        match self {
-            Wire::Int { .. } => matches!(wanted, MySqlType::Int { .. }),
-            Wire::Float => matches!(wanted, MySqlType::Float | MySqlType::Double),
-            Wire::Double => matches!(wanted, MySqlType::Double),
-            Wire::Decimal { .. } => matches!(wanted, MySqlType::Decimal { .. }),
-            Wire::Date => matches!(wanted, MySqlType::Date),
-            Wire::Year => matches!(wanted, MySqlType::Year),
-            Wire::Time(fsp) => matches!(wanted, MySqlType::Time(wanted) if wanted >= fsp),
-            Wire::DateTime(_) => matches!(wanted, MySqlType::DateTime(_)),
-            Wire::Timestamp(_) => matches!(wanted, MySqlType::Timestamp(_)),
-            Wire::Bit { .. } => matches!(wanted, MySqlType::Bit(_)),
-            Wire::Enum { .. } => matches!(wanted, MySqlType::Enum(_)),
-            Wire::Set { .. } => matches!(wanted, MySqlType::Set(_)),
-            Wire::Sized { binary: false, .. } => wanted.is_text(),
-            Wire::Sized { binary: true, .. } => {
-                matches!(wanted, MySqlType::Binary { .. } | MySqlType::Blob(_))
+    /// The type that Bronze has for the column; `None` for types that it leaves out. Lengths of
+    /// text and bytes and kinds of geometry are not told apart: they do not matter there.
+    pub(crate) fn source_type(&self) -> Option<MySqlType> {
+        Some(match self {
+            Wire::Int { bytes, unsigned } => {
+                let width = match bytes {
+                    1 => IntWidth::Tiny,
+                    2 => IntWidth::Small,
+                    3 => IntWidth::Medium,
+                    4 => IntWidth::Normal,
+                    _ => IntWidth::Big,
+                };
+                MySqlType::Int { width, unsigned: *unsigned }
             }
-            Wire::Json { .. } => matches!(wanted, MySqlType::Json),
-            Wire::Opaque { .. } => false,
-        }
+            Wire::Float => MySqlType::Float,
+            Wire::Double => MySqlType::Double,
+            Wire::Decimal { precision, scale } => MySqlType::Decimal {
+                precision: u8::try_from(*precision).ok()?,
+                scale: u8::try_from(*scale).ok()?,
+            },
+            Wire::Date => MySqlType::Date,
+            Wire::Year => MySqlType::Year,
+            Wire::Time(fsp) => MySqlType::Time(*fsp),
+            Wire::DateTime(fsp) => MySqlType::DateTime(*fsp),
+            Wire::Timestamp(fsp) => MySqlType::Timestamp(*fsp),
+            Wire::Bit { bits } => MySqlType::Bit(u8::try_from(*bits).ok()?),
+            Wire::Enum { members, .. } => MySqlType::Enum(members.clone()),
+            Wire::Set { members, .. } => MySqlType::Set(members.clone()),
+            Wire::Text { .. } => MySqlType::Text(LobLength::Long),
+            Wire::Bytes { .. } => MySqlType::Blob(LobLength::Long),
+            Wire::Json { .. } => MySqlType::Json,
+            Wire::Geometry { .. } => MySqlType::Geometry(GeometryKind::Any),
+            Wire::Opaque { .. } => return None,
+        })
     }
 
     /// Cuts the bytes of one value from the front of a row image, without its length.
     pub(crate) fn take<'a>(&self, image: &mut &'a [u8]) -> Result<&'a [u8], ValueError> {
         let width = match self {
-            Wire::Int { bytes, .. }
-            | Wire::Bit { bytes }
-            | Wire::Enum { bytes, .. }
-            | Wire::Set { bytes, .. } => *bytes,
+            Wire::Bit { bits } => bits.div_ceil(8),
+            Wire::Int { bytes, .. } | Wire::Enum { bytes, .. } | Wire::Set { bytes, .. } => *bytes,
             Wire::Float => 4,
             Wire::Double => 8,
             Wire::Decimal { precision, scale } => decimal::packed_len(*precision, *scale),
@@ -172,8 +191,10 @@ impl Wire {
             Wire::Time(fsp) => 3 + fraction_bytes(*fsp),
             Wire::DateTime(fsp) => 5 + fraction_bytes(*fsp),
             Wire::Timestamp(fsp) => 4 + fraction_bytes(*fsp),
-            Wire::Sized { length_bytes, .. }
+            Wire::Text { length_bytes, .. }
+            | Wire::Bytes { length_bytes, .. }
             | Wire::Json { length_bytes }
+            | Wire::Geometry { length_bytes }
             | Wire::Opaque { length_bytes } => {
                 let length = little_endian(split(image, *length_bytes)?);
                 usize::try_from(length).map_err(|_| TRUNCATED)?
@@ -183,16 +204,14 @@ impl Wire {
     }
 
     /// The value of the bytes that [`Wire::take`] cut.
-    pub(crate) fn cell<'a>(&self, bytes: &'a [u8]) -> Result<Cell<'a>, ValueError> {
+    pub(crate) fn cell<'a>(&'a self, bytes: &'a [u8]) -> Result<Cell<'a>, ValueError> {
         Ok(match self {
             Wire::Int { unsigned: true, .. } => Cell::UInt(little_endian(bytes)),
             Wire::Int { unsigned: false, .. } => Cell::Int(signed(bytes)),
             Wire::Float => Cell::Float(f32::from_le_bytes(array(bytes)?)),
             Wire::Double => Cell::Double(f64::from_le_bytes(array(bytes)?)),
-            Wire::Decimal { precision, scale } => Cell::Decimal(Cow::Owned(
-                decimal::packed_text(*precision, *scale, bytes)
-                    .ok_or(ValueError::Malformed { what: "decimal" })?,
-            )),
+            Wire::Decimal { precision, scale } => decimal_cell(*precision, *scale, bytes)
+                .ok_or(ValueError::Malformed { what: "decimal" })?,
             Wire::Date => Cell::Date(date(little_endian(bytes))),
             Wire::Year => Cell::UInt(match little_endian(bytes) {
                 0 => 0,
@@ -207,18 +226,26 @@ impl Wire {
             Wire::Bit { .. } => Cell::Bytes(Cow::Borrowed(bytes)),
             Wire::Enum { members, .. } => member(little_endian(bytes), members)?,
             Wire::Set { members, .. } => chosen(little_endian(bytes), members)?,
-            Wire::Sized { binary: false, .. } => Cell::Text(Cow::Borrowed(bytes)),
-            Wire::Sized { binary: true, pad_to, .. } if bytes.len() < *pad_to => {
+            Wire::Text { decoder, .. } => Cell::Text(decoder.decode(bytes)?),
+            Wire::Bytes { pad_to, .. } if bytes.len() < *pad_to => {
                 let mut padded = bytes.to_vec();
                 padded.resize(*pad_to, 0);
                 Cell::Bytes(Cow::Owned(padded))
             }
-            Wire::Sized { binary: true, .. } | Wire::Opaque { .. } => {
+            Wire::Bytes { .. } | Wire::Geometry { .. } | Wire::Opaque { .. } => {
                 Cell::Bytes(Cow::Borrowed(bytes))
             }
-            Wire::Json { .. } => Cell::Text(Cow::Owned(json::text(bytes)?.into_bytes())),
+            Wire::Json { .. } => Cell::Json(bytes),
         })
     }
+}
+
+/// Bronze has decimals of at most 38 digits as numbers, longer ones as text.
+fn decimal_cell(precision: usize, scale: usize, packed: &[u8]) -> Option<Cell<'static>> {
+    if precision <= usize::from(Decimal128Type::MAX_PRECISION) {
+        return decimal::packed_scaled(precision, scale, packed).map(Cell::Scaled);
+    }
+    decimal::packed_text(precision, scale, packed).map(|text| Cell::Decimal(Cow::Owned(text)))
 }
 
 const TRUNCATED: ValueError = ValueError::Malformed { what: "row image" };
@@ -307,14 +334,14 @@ fn datetime(bytes: &[u8], fsp: u8) -> Cell<'static> {
     Cell::DateTime(day, clock)
 }
 
-fn member(number: u64, members: &[String]) -> Result<Cell<'static>, ValueError> {
+fn member(number: u64, members: &[String]) -> Result<Cell<'_>, ValueError> {
     let Some(index) = number.checked_sub(1) else {
         // What MySQL stores for a value that is no member; it prints as the empty text.
         return Ok(Cell::Text(Cow::Borrowed(b"")));
     };
     let index = usize::try_from(index).map_err(|_| ValueError::Member)?;
     let member = members.get(index).ok_or(ValueError::Member)?;
-    Ok(Cell::Text(Cow::Owned(member.clone().into_bytes())))
+    Ok(Cell::Text(Cow::Borrowed(member.as_bytes())))
 }
 
 fn chosen(mask: u64, members: &[String]) -> Result<Cell<'static>, ValueError> {

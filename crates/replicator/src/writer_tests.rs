@@ -1,16 +1,16 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use arrow::array::Array;
 use arrow::util::display::array_value_to_string;
 use mysql_async::binlog::events::Event;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
-use crate::fixture::{Binlog, MemorySink, contract};
-use crate::transaction::Assembler;
+use crate::checkpoint::SafePoint;
+use crate::fixture::{self, Binlog, MemorySink};
+use crate::gtid::GtidSet;
+use crate::transaction::Assembled;
 
-fn contracts() -> Vec<TableContract> {
-    vec![contract("crm.customers", "id", &[("name", "varchar(50)"), ("id", "int")])]
+fn tables() -> Vec<TableId> {
+    vec![customers()]
 }
 
 fn customers() -> TableId {
@@ -19,24 +19,33 @@ fn customers() -> TableId {
 
 fn checkpoint() -> Checkpoint {
     let position = BinlogPosition::new("binlog.000001", 4).unwrap();
-    Checkpoint::after_load("uuid".to_owned(), position, String::new(), BTreeMap::new())
+    Checkpoint::new("uuid".to_owned(), SafePoint { position, second: 0 }, GtidSet::default())
 }
 
 /// Feeds the events and flushes at the end.
 async fn write(events: &[Event], sink: &MemorySink) -> Result<Progress, FollowError> {
-    let (contracts, collations) = (contracts(), BTreeSet::from([255]));
-    let checkpoint = checkpoint();
-    let mut assembler = Assembler::new(&contracts, &collations, checkpoint.position.clone(), 0);
+    write_from(checkpoint(), events, sink, usize::MAX).await
+}
+
+async fn write_from(
+    checkpoint: Checkpoint,
+    events: &[Event],
+    sink: &MemorySink,
+    max_bytes: usize,
+) -> Result<Progress, FollowError> {
+    let tables = tables();
+    let mut assembler = Assembler::new(&tables, fixture::knowledge(), fixture::hold(), &checkpoint);
     let (progress, receiver) = watch::channel(Progress::default());
-    let mut writer = ChangeWriter::new(sink, &contracts, checkpoint, &progress);
+    let (mut store, _) = CheckpointStore::open(sink).await?;
+    let mut writer = ChangeWriter::new(sink, &tables, checkpoint, &progress, max_bytes);
     for event in events {
-        if let Some(transaction) = assembler.push(event)? {
-            writer.take(&transaction)?;
+        if let Some(Assembled::Transaction(transaction)) = assembler.push(event)? {
+            writer.take(transaction).await?;
         }
-        writer.announce(assembler.safe_position());
+        writer.announce(&assembler.safe_point().position);
     }
     let before = receiver.borrow().durable.clone();
-    writer.flush(assembler.safe_position(), assembler.sequence_second()).await?;
+    writer.flush(&mut store, &assembler).await?;
     let after = receiver.borrow().clone();
     assert!(before.is_none() || writer.is_empty());
     Ok(after)
@@ -123,16 +132,16 @@ async fn the_checkpoint_comes_after_the_files_and_never_without_them() {
         sink.writes.lock().unwrap().iter().map(|(key, _)| key.clone()).collect();
     assert_eq!(keys.len(), 2);
     assert!(keys[0].ends_with(".parquet") && keys[1] == "checkpoint", "{keys:?}");
-    let stored = Checkpoint::from_json(&sink.objects()["checkpoint"], "uuid").unwrap();
-    assert_eq!(stored.position.offset(), log.offset());
-    assert_eq!(stored.tables["crm.customers"].change_rows, 1);
+    let stored = Checkpoint::from_json(&sink.objects()["checkpoint"]).unwrap();
+    assert_eq!(stored.safe.position.offset(), log.offset());
+    assert_eq!(stored.tables["crm.customers"].inserts, 1);
     let broken = MemorySink { refuses: true, ..MemorySink::default() };
     assert!(matches!(write(&events, &broken).await, Err(FollowError::Sink(_))));
     assert!(broken.objects().is_empty());
 }
 
 #[tokio::test]
-async fn a_row_image_without_a_contract_column_stops_with_the_position() {
+async fn a_row_image_without_a_column_stops_with_the_position() {
     let mut log = Binlog::new();
     let events = transaction(&mut log, |log| log.minimal_update(7, (1, "Ana"), 2));
     let error = write(&events, &MemorySink::default()).await.unwrap_err();
@@ -143,6 +152,74 @@ async fn a_row_image_without_a_contract_column_stops_with_the_position() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_new_shape_gets_a_file_of_its_own() {
+    let mut log = Binlog::new();
+    let mut events = transaction(&mut log, |log| log.insert(7, &[(1, "Ana")]));
+    events.extend([log.gtid(), log.query("BEGIN")]);
+    events.push(log.map(7, &customers(), ["id", "full_name"]));
+    events.extend([log.insert(7, &[(2, "Rui")]), log.commit()]);
+    let sink = MemorySink::default();
+    let progress = write(&events, &sink).await.unwrap();
+    let rows: Vec<u64> = progress.files.iter().map(|file| file.rows).collect();
+    assert_eq!(rows, [1, 1]);
+    let columns = |file: &WrittenFile| {
+        let file = sink.objects()[&file.key.to_string()].clone();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        reader.schema().field(3).name().clone()
+    };
+    let columns: Vec<String> = progress.files.iter().map(columns).collect();
+    assert_eq!(columns, ["name", "full_name"]);
+    assert!(progress.files[0].key < progress.files[1].key);
+}
+
+#[tokio::test]
+async fn a_transaction_beyond_the_buffer_becomes_files_before_the_checkpoint_moves() {
+    let mut log = Binlog::new();
+    let mut events = vec![log.gtid(), log.query("BEGIN")];
+    events.push(log.map(7, &customers(), ["id", "name"]));
+    for id in 0..100 {
+        events.push(log.insert(7, &[(id, "Ana")]));
+    }
+    events.push(log.commit());
+    let sink = MemorySink::default();
+    let progress = write_from(checkpoint(), &events, &sink, 1000).await.unwrap();
+    assert!(progress.files.len() > 3, "{:?}", progress.files);
+    assert_eq!(progress.files.iter().map(|file| file.rows).sum::<u64>(), 100);
+    let keys: Vec<String> = sink.writes.lock().unwrap().iter().map(|(k, _)| k.clone()).collect();
+    assert_eq!(keys.iter().position(|key| key == "checkpoint"), Some(keys.len() - 1));
+}
+
+#[tokio::test]
+async fn what_the_full_load_has_already_is_passed_over() {
+    let mut log = Binlog::new();
+    let mut events = transaction(&mut log, |log| log.insert(7, &[(1, "Ana")]));
+    let loaded_at = BinlogPosition::new("binlog.000001", log.offset()).unwrap();
+    events.extend(transaction(&mut log, |log| log.insert(7, &[(2, "Rui")])));
+    let mut checkpoint = checkpoint();
+    checkpoint.table(&customers()).loaded_at = Some(loaded_at);
+    let sink = MemorySink::default();
+    write_from(checkpoint, &events, &sink, usize::MAX).await.unwrap();
+    let ids: Vec<String> = rows(&sink).into_iter().map(|row| row[1].clone()).collect();
+    assert_eq!(ids, ["2"]);
+}
+
+/// A definition inside a transaction does not move the safe place, and yet must be remembered.
+#[tokio::test]
+async fn a_demand_for_a_load_is_stored_though_the_place_is_the_same() {
+    let (sink, tables) = (MemorySink::default(), tables());
+    let (progress, _receiver) = watch::channel(Progress::default());
+    let (mut store, _) = CheckpointStore::open(&sink).await.unwrap();
+    let mut writer = ChangeWriter::new(&sink, &tables, checkpoint(), &progress, usize::MAX);
+    let read = Assembler::new(&tables, fixture::knowledge(), fixture::hold(), &checkpoint());
+    writer.flush(&mut store, &read).await.unwrap();
+    assert!(sink.objects().is_empty(), "nothing has changed");
+    writer.load_again(&customers());
+    writer.flush(&mut store, &read).await.unwrap();
+    let mut stored = Checkpoint::from_json(&sink.objects()["checkpoint"]).unwrap();
+    assert_eq!(stored.table(&customers()).reloads, 1);
 }
 
 #[test]

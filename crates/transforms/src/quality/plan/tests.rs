@@ -54,6 +54,7 @@ fn contract(row_rules: Vec<RowRule>) -> TableContract {
         row_rules,
         buckets: 1,
         engine: Engine::Native,
+        load: Default::default(),
         file: "crm_customers.toml".to_owned(),
     }
 }
