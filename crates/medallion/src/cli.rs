@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use medallion_definition::name::{ModelName, TableId};
 
@@ -59,6 +61,19 @@ enum Command {
         #[arg(long, requires = "group", value_name = "COLUMN")]
         explain: Option<String>,
     },
+    /// Write the documents from which AWS makes the environment's replication
+    Synth {
+        /// Folder; the documents lie in `<FOLDER>/<environment>/dms`
+        #[arg(long, value_name = "FOLDER", default_value = "infra/stacks")]
+        out: PathBuf,
+        /// Change nothing; fail when the folder is not as it would be written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Look at a live source, and at a DMS replication, for what would lose, reorder or cut data
+    Doctor(commands::doctor::Doctor),
+    /// Write a contract by looking at a source table
+    NewTable(commands::new_table::NewTable),
     /// Entry point of Glue jobs: `--key value` pairs as Glue passes them
     #[command(hide = true)]
     Job {
@@ -86,6 +101,9 @@ impl Cli {
             Command::Access { group, explain } => {
                 commands::access::run(&self.place, group.as_deref(), explain.as_deref())
             }
+            Command::Synth { out, check } => commands::synth::run(&self.place, &out, check),
+            Command::Doctor(arguments) => commands::doctor::run(&self.place, &arguments).await,
+            Command::NewTable(arguments) => commands::new_table::run(&arguments).await,
             Command::Job { arguments } => {
                 let line = commands::job::line(&arguments)?;
                 let cli = Cli::try_parse_from(line).map_err(|e| CliError::Usage(e.to_string()))?;

@@ -6,9 +6,12 @@ use std::path::PathBuf;
 
 use medallion_definition::finding::Findings;
 use medallion_governance::enforce::{QueryError, SessionError};
+use medallion_ingestion::dms::lint::DmsFinding;
 use medallion_tables::warehouse::WarehouseError;
 use medallion_transforms::error::{Advice, TransformError};
 
+use crate::commands::doctor::DoctorError;
+use crate::commands::new_table::NewTableError;
 use crate::exit;
 
 /// Why a command failed.
@@ -26,6 +29,23 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// A file cannot be written.
+    #[error("`{path}` cannot be written")]
+    Unwritable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The documents of a replication break rules.
+    #[error("DMS would lose or expose data:{}", lines(.0))]
+    Documents(Vec<DmsFinding>),
+    /// Written documents are not as they would be written now.
+    #[error(
+        "documents are stale:\n{0}    hint: run `cargo xtask synth` and look at the difference"
+    )]
+    Stale(String),
     /// A name that the lake does not have.
     #[error("there is no {kind} `{name}` in this lake\n    hint: known are {}", known.join(", "))]
     Unknown {
@@ -39,6 +59,12 @@ pub enum CliError {
     /// The arguments of a job cannot be understood.
     #[error("the arguments cannot be understood: {0}")]
     Usage(String),
+    /// A source was examined, or could not be.
+    #[error(transparent)]
+    Doctor(#[from] DoctorError),
+    /// No contract was written.
+    #[error(transparent)]
+    NewTable(#[from] NewTableError),
     /// A job failed.
     #[error("the job failed")]
     Transform(#[from] TransformError),
@@ -68,6 +94,11 @@ impl From<QueryError> for CliError {
     }
 }
 
+/// Each on a line of its own.
+fn lines(findings: &[DmsFinding]) -> String {
+    findings.iter().map(|finding| format!("\n{finding}")).collect()
+}
+
 fn retry_or_operator(retry: bool) -> u8 {
     if retry { exit::RETRYABLE } else { exit::OPERATOR }
 }
@@ -76,9 +107,16 @@ impl CliError {
     /// The exit code of [`exit`].
     pub fn exit_code(&self) -> u8 {
         match self {
-            CliError::Findings(_) | CliError::Unknown { .. } => exit::FINDINGS,
+            CliError::Findings(_)
+            | CliError::Unknown { .. }
+            | CliError::Documents(_)
+            | CliError::Stale(_) => exit::FINDINGS,
+            CliError::Doctor(error) => error.exit_code(),
+            CliError::NewTable(error) => error.exit_code(),
             CliError::Usage(_) => exit::USAGE,
-            CliError::Unreadable { .. } | CliError::Session(_) => exit::OPERATOR,
+            CliError::Unreadable { .. } | CliError::Unwritable { .. } | CliError::Session(_) => {
+                exit::OPERATOR
+            }
             CliError::Transform(
                 TransformError::UnknownInput { .. }
                 | TransformError::Circle { .. }

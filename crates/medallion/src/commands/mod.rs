@@ -2,7 +2,10 @@
 
 pub(crate) mod access;
 pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod gold;
 pub(crate) mod job;
+pub(crate) mod new_table;
 pub(crate) mod query;
 pub(crate) mod silver;
+pub(crate) mod synth;
