@@ -29,11 +29,34 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Random histories at a real MySQL, with replicators killed at random points
+    #[command(disable_help_flag = true)]
+    Soak {
+        /// Handed on; `cargo xtask soak --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Measure; the subject comes first, such as `capture --rows 1M,10M --runs 3`
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Handed on; `cargo xtask bench capture --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Unit and integration tests of every crate
     Test {
         /// Handed on to `cargo test`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
+    },
+    /// Write `infra/stacks/` from the lake definition and the environments
+    Synth {
+        /// Change nothing; fail when a file is stale
+        #[arg(long)]
+        check: bool,
+        /// Let botocore and cfn-lint judge what is written; needs python3 and PyPI
+        #[arg(long)]
+        judge: bool,
     },
     /// Formatting, lints and links in the documentation, without changing anything
     Lint,
@@ -43,7 +66,10 @@ fn main() -> ExitCode {
     let done = match Tasks::parse().task {
         Task::E2e { arguments } => harness("e2e", arguments),
         Task::Up { arguments } => harness("up", arguments),
+        Task::Soak { arguments } => harness("soak", arguments),
+        Task::Bench { arguments } => bench(arguments),
         Task::Test { arguments } => test(arguments),
+        Task::Synth { check, judge } => synth(check, judge),
         Task::Lint => lint(),
     };
     match done {
@@ -111,6 +137,17 @@ fn build() -> Result<(), String> {
     if status(command)? == ExitCode::SUCCESS { Ok(()) } else { Err("the build failed".into()) }
 }
 
+/// What is measured is built with optimisation, what measures is not.
+fn bench(arguments: Vec<OsString>) -> Result<ExitCode, String> {
+    let mut command = cargo();
+    command.args(["build", "--profile", "bench", "--package", "medallion-replicator"]);
+    command.args(["--example", "capture"]);
+    if status(command)? != ExitCode::SUCCESS {
+        return Err("the build failed".into());
+    }
+    harness("bench", arguments)
+}
+
 /// Replaces this process by the harness, so that signals reach it and nobody else.
 fn harness(task: &str, arguments: Vec<OsString>) -> Result<ExitCode, String> {
     build()?;
@@ -118,7 +155,9 @@ fn harness(task: &str, arguments: Vec<OsString>) -> Result<ExitCode, String> {
     let mut command = Command::new(programs.join("medallion-harness"));
     command.current_dir(root()).arg(task).args(arguments);
     command.env("MEDALLION_BIN", programs.join("medallion"));
-    command.env("MEDALLION_TARGET", programs.parent().unwrap_or(&programs));
+    let target = programs.parent().unwrap_or(&programs);
+    command.env("MEDALLION_TARGET", target);
+    command.env("MEDALLION_CAPTURE", target.join("release/examples/capture"));
     isolate(&mut command);
     #[cfg(unix)]
     {
@@ -133,6 +172,46 @@ fn test(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     build()?;
     let mut command = cargo();
     command.args(["test", "--workspace"]).args(arguments);
+    isolate(&mut command);
+    status(command)
+}
+
+/// The entries of a folder of the repository with this ending, in order, as seen from its root.
+fn entries(folder: &str, ending: &str) -> Result<Vec<PathBuf>, String> {
+    let unreadable = |e: std::io::Error| format!("`{folder}` cannot be read: {e}");
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder)).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        if name.to_string_lossy().ends_with(ending) {
+            paths.push(Path::new(folder).join(name));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// One run per environment; the first failure decides the exit code, and all are shown.
+fn synth(check: bool, judge: bool) -> Result<ExitCode, String> {
+    build()?;
+    let programs = programs()?;
+    let mut code = ExitCode::SUCCESS;
+    for environment in entries("infra/environments", ".toml")? {
+        let mut command = Command::new(programs.join("medallion"));
+        command.current_dir(root()).arg("synth").args(check.then_some("--check"));
+        command.arg("--environment").arg(environment);
+        isolate(&mut command);
+        let done = status(command)?;
+        if code == ExitCode::SUCCESS {
+            code = done;
+        }
+    }
+    if !judge || code != ExitCode::SUCCESS {
+        return Ok(code);
+    }
+    let mut command = Command::new("python3");
+    command.current_dir(root()).arg("fixtures/dms/judge.py");
+    command.arg("--venv").arg(programs.parent().unwrap_or(&programs).join("stack/dms-judge"));
+    command.args(entries("infra/stacks", "")?.into_iter().map(|folder| folder.join("dms")));
     isolate(&mut command);
     status(command)
 }

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use medallion::exit;
 
+use crate::bench::{self, BenchOptions};
 use crate::e2e::{self, E2eOptions};
 use crate::process::supervise_main;
+use crate::replicate_command::{self, ReplicateOptions};
 use crate::report::Report;
+use crate::soak::{self, SoakOptions};
 
 /// Local stacks, scenarios and verification.
 #[derive(Debug, Parser)]
@@ -24,6 +27,13 @@ enum Command {
     E2e(E2eOptions),
     /// The same, and keep the stack running until Ctrl-C
     Up(E2eOptions),
+    /// Random histories against a real MySQL, with replicators that are killed
+    Soak(SoakOptions),
+    /// Measure, beside programs that others wrote
+    Bench(BenchOptions),
+    /// One replicator, until standard input ends
+    #[command(hide = true)]
+    Replicate(ReplicateOptions),
     /// Run a program and end it when standard input ends
     #[command(hide = true)]
     Supervise {
@@ -38,7 +48,54 @@ impl Cli {
         match self.command {
             Command::E2e(options) => scenario(&options),
             Command::Up(options) => scenario(&E2eOptions { up: true, ..options }),
+            Command::Soak(options) => soaked(&options),
+            Command::Bench(options) => measured(&options),
+            Command::Replicate(options) => replicate_command::run(options),
             Command::Supervise { arguments } => supervise_main(arguments),
+        }
+    }
+}
+
+fn measured(options: &BenchOptions) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime cannot start: {error}");
+            return ExitCode::from(exit::BUG);
+        }
+    };
+    match runtime.block_on(bench::run(options)) {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(error) => {
+            eprintln!("{}", error.report());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn soaked(options: &SoakOptions) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime cannot start: {error}");
+            return ExitCode::from(exit::BUG);
+        }
+    };
+    match runtime.block_on(soak::run(options)) {
+        Ok(failures) if failures.is_empty() => {
+            println!("OK: every history's Bronze equals its source");
+            ExitCode::from(exit::OK)
+        }
+        Ok(failures) => {
+            println!("NOT OK: add these seeds to fixtures/soak/seeds.txt");
+            for (seed, reason) in failures {
+                println!("  {seed} # {reason}");
+            }
+            ExitCode::from(exit::FINDINGS)
+        }
+        Err(error) => {
+            eprintln!("{}", error.report());
+            ExitCode::from(error.exit_code())
         }
     }
 }

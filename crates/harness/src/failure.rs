@@ -101,6 +101,9 @@ pub enum HarnessError {
     /// The readers' script failed to run.
     #[error("the outside readers cannot be run: {0}")]
     Readers(String),
+    /// A program of a bench failed, or its result is wrong.
+    #[error("the bench failed: {0}")]
+    Bench(String),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -131,7 +134,8 @@ impl HarnessError {
             | HarnessError::Job { .. }
             | HarnessError::Verify(_)
             | HarnessError::Break { .. }
-            | HarnessError::Readers(_) => exit::OPERATOR,
+            | HarnessError::Readers(_)
+            | HarnessError::Bench(_) => exit::OPERATOR,
         }
     }
 

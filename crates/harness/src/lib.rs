@@ -4,15 +4,19 @@
 //! wire protocols, so the code that talks to AWS is the code that runs here.
 
 pub mod aws;
+pub mod bench;
 pub mod breaks;
 pub mod cli;
 pub mod e2e;
 pub mod failure;
+pub mod fault_sink;
 pub mod mysql;
 pub mod process;
 pub mod readers;
+pub mod replicate_command;
 pub mod report;
 pub mod runner;
+pub mod soak;
 pub mod stack;
 pub mod swapping_sink;
 pub mod verify;

@@ -21,7 +21,8 @@ const REQUIREMENTS: &str = "readers/requirements.txt";
 /// # Errors
 /// When the environment cannot be made or the script does not end in a verdict.
 pub async fn verify(stack: &Stack, report: &mut Report) -> Result<Vec<Difference>, HarnessError> {
-    let python = environment(stack).await?;
+    let requirements = stack.paths.fixtures.join(REQUIREMENTS);
+    let python = environment(&requirements, &stack.paths.cache.join("readers")).await?;
     report.step("readers' set-up", 0, 0, "a virtual environment with pyiceberg and DuckDB");
     let mut command = Command::new(python);
     command
@@ -64,19 +65,21 @@ fn difference(line: &str) -> Option<Difference> {
     Some(Difference { check: "readers", place, row: None, column: None, what })
 }
 
-async fn environment(stack: &Stack) -> Result<PathBuf, HarnessError> {
-    let requirements = stack.paths.fixtures.join(REQUIREMENTS);
-    let folder = stack.paths.cache.join("readers");
+/// The Python of a virtual environment with these requirements, made unless it is there.
+pub(crate) async fn environment(
+    requirements: &Path,
+    folder: &Path,
+) -> Result<PathBuf, HarnessError> {
     let python = folder.join("bin/python");
-    let wanted = std::fs::read_to_string(&requirements)
+    let wanted = std::fs::read_to_string(requirements)
         .map_err(|e| HarnessError::Readers(format!("{}: {e}", requirements.display())))?;
     let installed = folder.join("installed.txt");
     if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(python);
     }
-    run("python3", &[Path::new("-m"), Path::new("venv"), &folder]).await?;
+    run("python3", &[Path::new("-m"), Path::new("venv"), folder]).await?;
     let arguments = ["-m", "pip", "install", "--quiet", "--requirement"].map(Path::new);
-    let arguments = [&arguments[..], &[requirements.as_path()]].concat();
+    let arguments = [&arguments[..], &[requirements]].concat();
     run(&python, &arguments).await?;
     std::fs::write(&installed, wanted)
         .map_err(|e| HarnessError::Readers(format!("{}: {e}", installed.display())))?;

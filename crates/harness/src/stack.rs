@@ -97,6 +97,7 @@ impl Stack {
         let StackRequest { paths, lake, environment, mysql_url, mysql_flags, progress } = request;
         let supervisor = std::env::current_exe().map_err(HarnessError::OwnPath)?;
         let mysql_request = MySqlRequest {
+            flavor: mysql::Flavor::MySql,
             url: mysql_url,
             work_dir: paths.work.join("mysql"),
             cache_dir: paths.cache.clone(),
@@ -227,18 +228,33 @@ fn write_aws_files(work: &Path, region: &str, s3: &str, glue: &str) -> Result<()
     write("credentials", credentials)
 }
 
+/// The only key pair that the local endpoints know: access key and secret.
+pub fn keys() -> (String, String) {
+    (ACCESS_KEY.to_owned(), SECRET_KEY.to_owned())
+}
+
+/// A client of a local S3 endpoint.
+pub fn s3_client(region: &str, endpoint: &str) -> aws_sdk_s3::Client {
+    let base = sdk_config(region);
+    let config = aws_sdk_s3::config::Builder::from(&base).endpoint_url(endpoint).build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+fn sdk_config(region: &str) -> SdkConfig {
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local stack");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
 fn clients(
     environment: &Environment,
     s3: &str,
     glue: &str,
 ) -> (aws_sdk_s3::Client, aws_sdk_glue::Client) {
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local stack");
-    let base = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(environment.region.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    let s3 = aws_sdk_s3::config::Builder::from(&base).endpoint_url(s3).build();
+    let base = sdk_config(&environment.region);
     let glue = aws_sdk_glue::config::Builder::from(&base).endpoint_url(glue).build();
-    (aws_sdk_s3::Client::from_conf(s3), aws_sdk_glue::Client::from_conf(glue))
+    (s3_client(&environment.region, s3), aws_sdk_glue::Client::from_conf(glue))
 }

@@ -1,6 +1,6 @@
 //! A Bronze sink that makes pairs of changes trade their sequence numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use medallion_definition::change::{CHANGE_SEQ, OP};
 use medallion_definition::name::TableId;
 use medallion_ingestion::layout::BronzeKey;
-use medallion_replicator::sink::{BronzeSink, S3Sink, SinkError};
+use medallion_replicator::sink::{BronzeSink, ObjectVersion, S3Sink, SinkError};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -55,16 +55,24 @@ impl BronzeSink for SwappingSink {
         }
     }
 
-    async fn remove_loads_after(&self, table: &TableId, last: u32) -> Result<(), SinkError> {
-        self.inner.remove_loads_after(table, last).await
+    async fn retain_loads(
+        &self,
+        table: &TableId,
+        keep: &BTreeSet<BronzeKey>,
+    ) -> Result<(), SinkError> {
+        self.inner.retain_loads(table, keep).await
     }
 
-    async fn read_checkpoint(&self) -> Result<Option<Bytes>, SinkError> {
+    async fn read_checkpoint(&self) -> Result<Option<(Bytes, ObjectVersion)>, SinkError> {
         self.inner.read_checkpoint().await
     }
 
-    async fn write_checkpoint(&self, json: Bytes) -> Result<(), SinkError> {
-        self.inner.write_checkpoint(json).await
+    async fn write_checkpoint(
+        &self,
+        json: Bytes,
+        replaces: Option<&ObjectVersion>,
+    ) -> Result<ObjectVersion, SinkError> {
+        self.inner.write_checkpoint(json, replaces).await
     }
 }
 

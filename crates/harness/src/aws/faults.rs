@@ -2,7 +2,8 @@
 //!
 //! A [`Fault`] names an operation and what goes wrong with it. A [`FaultPlan`] adds to which
 //! subjects and how often it happens. The subject of an S3 operation is the object's key, of a
-//! Glue table operation `database.table`, of a job operation the job's name.
+//! Glue table operation `database.table`, of a job operation the job's name, of a DMS operation the
+//! ARN or identifier that it names.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -97,6 +98,13 @@ faults! {
     FAULT_START_JOB_RUN_REPLY_LOST = "glue-start-job-run-reply-lost", "StartJobRun", LoseReply;
     /// Glue throttles a GetJobRun.
     FAULT_GET_JOB_RUN_REFUSED = "glue-get-job-run-refused", "GetJobRun", Refuse;
+    /// DMS throttles a StartReplicationTask.
+    FAULT_START_TASK_REFUSED = "dms-start-task-refused", "StartReplicationTask", Refuse;
+    /// DMS starts the task, then the connection breaks.
+    FAULT_START_TASK_REPLY_LOST = "dms-start-task-reply-lost", "StartReplicationTask", LoseReply;
+    /// DMS throttles a DescribeReplicationTasks.
+    FAULT_DESCRIBE_TASKS_REFUSED =
+        "dms-describe-tasks-refused", "DescribeReplicationTasks", Refuse;
 }
 
 type Subject = dyn Fn(&str) -> bool + Send + Sync;

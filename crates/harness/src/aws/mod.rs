@@ -1,8 +1,10 @@
-//! Local AWS endpoints that speak the real wire protocols on loopback: Amazon S3 and AWS Glue.
+//! Local AWS endpoints that speak the real wire protocols on loopback: Amazon S3, AWS Glue
+//! and AWS DMS.
 //!
 //! They are targets like any other: a client is pointed at them by endpoint and credentials alone.
 //! Signatures are verified, and what AWS refuses is refused with AWS's error codes.
 
+pub mod dms;
 pub mod faults;
 pub mod glue;
 mod listener;

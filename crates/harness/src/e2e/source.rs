@@ -1,13 +1,15 @@
 //! The source's side of the scenario: rows, full load, changes while CDC runs.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use medallion_replicator::follow::{FlushPolicy, FollowSettings};
+use medallion_replicator::follow::{FlushPolicy, FollowSettings, UntoldRows};
+use medallion_replicator::load::LoadSettings;
 use medallion_replicator::progress::{Phase, Progress};
 use medallion_replicator::replicate::{ReplicateError, Settings, replicate};
 use medallion_replicator::sink::S3Sink;
-use medallion_replicator::snapshot::LoadPolicy;
-use medallion_replicator::{preflight, server};
+use medallion_replicator::{Mode, ReconnectPolicy, preflight, server};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tokio::sync::watch;
@@ -107,22 +109,27 @@ impl Source {
             .map(|contract| (contract.table.clone(), contract.key[0].to_string()));
         let bucket = stack.environment.bucket.clone();
         let swapping = target.is_some();
-        let sink = S3Sink { client: stack.s3_client.clone(), bucket };
+        let task = "e2e".to_owned();
+        let sink = S3Sink { client: stack.s3_client.clone(), bucket, task };
         let sink = std::sync::Arc::new(SwappingSink::new(sink, target));
         let source = server::Source::from_url(stack.mysql.url())
             .map_err(|e| HarnessError::set_up("the replicator", e))?;
-        let contracts = stack.lake.tables.clone();
+        preflight::check_contracts(&source, &stack.lake.tables)
+            .await
+            .map_err(ReplicateError::from)?;
+        let tables: Vec<_> = stack.lake.tables.iter().map(|t| t.table.clone()).collect();
+        let settings = settings(stack.paths.work.join("replicator"));
         let (progress_sender, progress) = watch::channel(Progress::default());
         let (stop, stopping) = watch::channel(false);
         let writing = std::sync::Arc::clone(&sink);
         let task = tokio::spawn(async move {
             let replication = medallion_replicator::Replication {
                 source: &source,
-                contracts: &contracts,
+                tables: &tables,
                 sink: writing.as_ref(),
                 progress: &progress_sender,
             };
-            replicate(&replication, &settings(), stopping).await
+            replicate(&replication, &settings, stopping).await
         });
         let swap = swapping.then_some(sink);
         let mut replication = Replication { progress, stop, task, swap, loaded: (0, 0) };
@@ -149,12 +156,27 @@ impl Source {
     }
 }
 
-fn settings() -> Settings {
+fn settings(spill: PathBuf) -> Settings {
     Settings {
-        load: LoadPolicy { max_rows: 1_000, max_bytes: 16 << 20 },
+        mode: Mode::LoadAndFollow,
+        load: LoadSettings {
+            max_rows: 1_000,
+            max_bytes: 16 << 20,
+            connections: 2,
+            segment_rows: 1_000,
+        },
         follow: FollowSettings {
             server_id: 4_200,
             flush: FlushPolicy { max_interval: FLUSH, max_bytes: 32 << 20 },
+            max_transaction_bytes: 16 << 20,
+            spill,
+            untold_rows: UntoldRows::Tell,
+        },
+        reload: BTreeSet::new(),
+        reconnect: ReconnectPolicy {
+            attempts: 3,
+            first_pause: Duration::from_millis(200),
+            longest_pause: Duration::from_secs(2),
         },
     }
 }

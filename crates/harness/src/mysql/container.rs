@@ -7,14 +7,14 @@ use testcontainers::core::{IntoContainerPort, Mount};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 
-use super::server::{REPLICATION_FLAGS, SANDBOX_FLAGS};
-use super::{Kind, MySqlRequest, MySqlServer, one_line, wait_for_version};
+use super::server::flags;
+use super::{Flavor, Kind, MySqlRequest, MySqlServer, one_line, wait_for_version};
 use crate::process::Supervised;
 
-/// Variable that names another image, for instance of a mirror.
-const IMAGE_VARIABLE: &str = "MEDALLION_MYSQL_IMAGE";
-/// The image otherwise.
-const IMAGE: &str = "mysql:8.4";
+/// Variables that name another image, for instance of a mirror, and the image otherwise. Both
+/// images know the same variables of their own.
+const MYSQL_IMAGE: (&str, &str) = ("MEDALLION_MYSQL_IMAGE", "mysql:8.4");
+const MARIADB_IMAGE: (&str, &str) = ("MEDALLION_MARIADB_IMAGE", "mariadb:10.11");
 /// Port in the container.
 const PORT: u16 = 3306;
 /// How long a pull and the creation of a container may take.
@@ -44,7 +44,11 @@ pub(super) async fn start(
     request: &MySqlRequest,
     progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<MySqlServer, String> {
-    let image = std::env::var(IMAGE_VARIABLE).unwrap_or_else(|_| IMAGE.to_owned());
+    let (variable, image) = match request.flavor {
+        Flavor::MySql => MYSQL_IMAGE,
+        Flavor::MariaDb => MARIADB_IMAGE,
+    };
+    let image = std::env::var(variable).unwrap_or_else(|_| image.to_owned());
     engine_answers().await?;
     progress(&format!("starting a container of `{image}`"));
     let password = uuid::Uuid::new_v4().simple().to_string();
@@ -61,7 +65,7 @@ pub(super) async fn start(
             config.publish_all_ports = Some(false);
             config.port_bindings = Some(bindings.into());
         })
-        .with_cmd(flags(request));
+        .with_cmd(flags(request.flavor).chain(request.extra_flags.iter().cloned()));
     let container = match tokio::time::timeout(CREATE_LIMIT, container.start()).await {
         Ok(started) => started.map_err(|error| format!("`{image}`: {}", one_line(&error)))?,
         Err(_) => return Err(format!("`{image}`: no container within {CREATE_LIMIT:?}")),
@@ -88,11 +92,6 @@ async fn engine_answers() -> Result<(), String> {
         Ok(answer) => answer.map(drop).map_err(|reason| format!("no Docker engine: {reason}")),
         Err(_) => Err("no Docker engine: it did not answer within 3 s".to_owned()),
     }
-}
-
-fn flags(request: &MySqlRequest) -> Vec<String> {
-    let ours = REPLICATION_FLAGS.iter().chain(SANDBOX_FLAGS).map(|flag| (*flag).to_owned());
-    ours.chain(request.extra_flags.iter().cloned()).collect()
 }
 
 /// `registry:5000/name:tag` into name and tag.

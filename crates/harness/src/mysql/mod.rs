@@ -1,17 +1,22 @@
-//! A MySQL server to run against: the given one, a container, one on this machine, or the
-//! distribution's packages unpacked without root.
+//! A MySQL or MariaDB server to run against: the given one, a container, one on this machine, or
+//! the distribution's packages unpacked without root.
 
 mod container;
+mod data_folder;
 mod install;
 mod packages;
 mod server;
+
+pub mod replica;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder};
+use mysql_async::{Conn, Opts, OptsBuilder, UrlError};
+
+pub use medallion_replicator::preflight::Flavor;
 
 use self::container::Container;
 use self::server::OwnServer;
@@ -22,11 +27,14 @@ const GIVEN_LIMIT: Duration = Duration::from_secs(10);
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct MySqlRequest {
+    /// Whose server; a given one is taken as it is.
+    pub flavor: Flavor,
     /// A server to use as it is, `mysql://user:password@host:port`.
     pub url: Option<String>,
     /// Folder for a server of our own: data, log, socket.
     pub work_dir: PathBuf,
-    /// Folder that is kept from run to run; packages are unpacked in `mysql` below it.
+    /// Folder that is kept from run to run; packages are unpacked in `mysql`
+    /// or `mariadb` below it.
     pub cache_dir: PathBuf,
     /// The executable whose `supervise` subcommand runs [`crate::process::supervise_main`].
     pub supervisor: PathBuf,
@@ -51,7 +59,7 @@ pub enum MySqlError {
     #[error("the given MySQL url cannot be read; expected `mysql://user:password@host:port`")]
     Url {
         /// Why.
-        source: mysql_async::UrlError,
+        source: UrlError,
     },
     /// The given server does not answer.
     #[error(
@@ -76,10 +84,26 @@ pub enum MySqlError {
     #[error("server options need a server of our own, but a MySQL url was given")]
     FlagsForGiven,
     /// No way led to a server.
-    #[error("no MySQL server could be had{}", Attempts(attempts))]
+    #[error("no {} server could be had{}", flavor.as_str(), Attempts(attempts))]
     None {
+        /// Whose server was wanted.
+        flavor: Flavor,
         /// What was tried, in order.
         attempts: Vec<Attempt>,
+    },
+    /// Only a server of our own can be ended and started again.
+    #[error("the MySQL server ({origin}) is not our own, so that it cannot be ended or started")]
+    NotOurs {
+        /// Where it comes from.
+        origin: String,
+    },
+    /// A server of our own did not end or start.
+    #[error("{doing} did not work: {reason}")]
+    Own {
+        /// What was tried.
+        doing: &'static str,
+        /// Why, in one line.
+        reason: String,
     },
 }
 
@@ -129,6 +153,54 @@ impl MySqlServer {
         &self.origin
     }
 
+    /// The data folder of a server of our own.
+    pub fn data_folder(&self) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Given | Kind::Container(_) => None,
+            Kind::Own(server) => Some(server.data()),
+        }
+    }
+
+    /// Ends a server of our own as its operators would; it keeps its data and its port.
+    ///
+    /// # Errors
+    /// [`MySqlError::NotOurs`], or it did not end.
+    pub async fn shut_down(&mut self) -> Result<(), MySqlError> {
+        let done = self.own()?.shut_down().await;
+        done.map_err(|reason| MySqlError::Own { doing: "the shutdown", reason })
+    }
+
+    /// Kills a server of our own (SIGKILL); it keeps its data and its port. What it had committed
+    /// is there again only with `--innodb-flush-log-at-trx-commit=1` or `=2`.
+    ///
+    /// # Errors
+    /// [`MySqlError::NotOurs`], or it did not end.
+    pub async fn kill(&mut self) -> Result<(), MySqlError> {
+        let done = self.own()?.kill().await;
+        done.map_err(|reason| MySqlError::Own { doing: "killing the server", reason })
+    }
+
+    /// Starts a server of our own again that was shut down or killed, on the same data and port.
+    /// `more_flags` come after those of the request and last for this run.
+    ///
+    /// # Errors
+    /// [`MySqlError::NotOurs`], or it did not start.
+    pub async fn start_again(&mut self, more_flags: &[String]) -> Result<(), MySqlError> {
+        let version = self.own()?.start_again(more_flags).await;
+        let failed = |reason| MySqlError::Own { doing: "starting the server again", reason };
+        self.version = version.map_err(failed)?;
+        Ok(())
+    }
+
+    fn own(&mut self) -> Result<&mut OwnServer, MySqlError> {
+        match &mut self.kind {
+            Kind::Given | Kind::Container(_) => {
+                Err(MySqlError::NotOurs { origin: self.origin.clone() })
+            }
+            Kind::Own(server) => Ok(server),
+        }
+    }
+
     /// Ends the server if it is our own. Its data are thrown away, so that it is killed.
     pub async fn stop(self) {
         match self.kind {
@@ -139,7 +211,7 @@ impl MySqlServer {
     }
 }
 
-/// Finds or makes a MySQL server; `progress` gets one line for each step that takes time.
+/// Finds or makes a server; `progress` gets one line for each step that takes time.
 ///
 /// # Errors
 /// See [`MySqlError`]; it says what was tried and why each way failed.
@@ -151,32 +223,53 @@ pub async fn obtain(
         return given(url, &request.extra_flags).await;
     }
     let mut attempts = Vec::new();
+    match container::start(request, progress).await {
+        Ok(container) => return Ok(container),
+        Err(reason) => {
+            progress(&format!("container: {reason}"));
+            attempts.push(Attempt { way: "container", reason });
+        }
+    }
+    own(request, attempts, progress).await
+}
+
+/// Starts a server of our own, which can be ended and started again; a given URL does not count.
+///
+/// # Errors
+/// See [`MySqlError`]; it says what was tried and why each way failed.
+pub async fn obtain_own(
+    request: &MySqlRequest,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<MySqlServer, MySqlError> {
+    own(request, Vec::new(), progress).await
+}
+
+async fn own(
+    request: &MySqlRequest,
+    mut attempts: Vec<Attempt>,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<MySqlServer, MySqlError> {
     let mut failed = |way, reason: String| {
         progress(&format!("{way}: {reason}"));
         attempts.push(Attempt { way, reason });
     };
-    match container::start(request, progress).await {
-        Ok(container) => return Ok(container),
-        Err(reason) => failed("container", reason),
-    }
-    match install::find() {
-        Ok(install) if install.is_mariadb() => {
-            failed("installed server", "it is MariaDB, which is not followed yet".to_owned());
-        }
-        Ok(install) => match server::start(request, install, progress).await {
-            Ok(server) => return Ok(server),
-            Err(reason) => failed("installed server", reason),
-        },
+    let installed = match install::find(request.flavor) {
+        Ok(install) => server::start(request, install, progress).await,
+        Err(reason) => Err(reason),
+    };
+    match installed {
+        Ok(server) => return Ok(server),
         Err(reason) => failed("installed server", reason),
     }
-    match packages::provide(request, progress).await {
-        Ok(install) => match server::start(request, install, progress).await {
-            Ok(server) => return Ok(server),
-            Err(reason) => failed("packages", reason),
-        },
+    let unpacked = match packages::provide(request, progress).await {
+        Ok(install) => server::start(request, install, progress).await,
+        Err(reason) => Err(reason),
+    };
+    match unpacked {
+        Ok(server) => return Ok(server),
         Err(reason) => failed("packages", reason),
     }
-    Err(MySqlError::None { attempts })
+    Err(MySqlError::None { flavor: request.flavor, attempts })
 }
 
 async fn given(url: &str, extra_flags: &[String]) -> Result<MySqlServer, MySqlError> {
@@ -194,6 +287,11 @@ async fn given(url: &str, extra_flags: &[String]) -> Result<MySqlServer, MySqlEr
     };
     let origin = format!("given ({server})");
     Ok(MySqlServer { url: url.to_owned(), version, origin, kind: Kind::Given })
+}
+
+/// Over TCP: a local socket of the same name may belong to another server.
+fn over_tcp(url: &str) -> Result<Opts, UrlError> {
+    Ok(OptsBuilder::from_opts(Opts::from_url(url)?).prefer_socket(false).into())
 }
 
 async fn ask_version(opts: Opts) -> Result<String, mysql_async::Error> {
@@ -240,7 +338,7 @@ mod tests {
     fn the_error_tells_what_was_tried_in_order_with_a_hint() {
         let attempt = |way, reason: &str| Attempt { way, reason: reason.to_owned() };
         let attempts = vec![attempt("container", "no engine"), attempt("packages", "no mirror")];
-        let shown = MySqlError::None { attempts }.to_string();
+        let shown = MySqlError::None { flavor: Flavor::MySql, attempts }.to_string();
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[1..3], ["  container: no engine", "  packages: no mirror"]);
         assert!(lines[3].starts_with("  hint: "), "{shown}");

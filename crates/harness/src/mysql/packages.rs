@@ -1,4 +1,4 @@
-//! MySQL from the distribution's packages, unpacked without root.
+//! MySQL and MariaDB from the distribution's packages, unpacked without root.
 //!
 //! Apt runs with a state of its own, so that neither root nor the machine's package lists are
 //! needed; what it downloads is verified with the distribution's keyring. The packages come with
@@ -14,18 +14,13 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 use super::install::{Install, unpacked};
-use super::{MySqlRequest, one_line};
+use super::{Flavor, MySqlRequest, one_line};
 use crate::process::{Program, StderrTail, Supervised};
 
-/// Debian's stable releases carry no MySQL.
-const DEBIAN_SUITE: &str = "sid";
 /// Where Debian is when the machine's own sources do not tell.
 const DEBIAN_MIRROR: &str = "http://deb.debian.org/debian";
 /// Keys that Debian signs with.
 const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// Packages that hold the server, best first.
-const CANDIDATES: [&str; 3] =
-    ["mysql-server-core", "mysql-server-core-8.4", "mysql-server-core-8.0"];
 /// Dependencies of scripts around the server, which are not run.
 const NOT_NEEDED: [&str; 3] = ["perl", "libperl", "libgdbm"];
 /// A folder without this file was not unpacked to its end.
@@ -41,16 +36,43 @@ const TRIES: u32 = 3;
 
 type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
+/// Where a server's packages are.
+struct Wanted {
+    /// The folder below the cache.
+    folder: &'static str,
+    /// Debian's suite; `None` for the machine's own release.
+    debian_suite: Option<&'static str>,
+    /// Packages that hold the server, best first.
+    candidates: &'static [&'static str],
+}
+
+/// Debian's stable releases carry no MySQL, but every one has a MariaDB.
+fn wanted(flavor: Flavor) -> Wanted {
+    match flavor {
+        Flavor::MySql => Wanted {
+            folder: "mysql",
+            debian_suite: Some("sid"),
+            candidates: &["mysql-server-core", "mysql-server-core-8.4", "mysql-server-core-8.0"],
+        },
+        Flavor::MariaDb => Wanted {
+            folder: "mariadb",
+            debian_suite: None,
+            candidates: &["mariadb-server-core", "mariadb-server-core-10.11"],
+        },
+    }
+}
+
 /// The unpacked packages, from the cache or fresh.
 pub(super) async fn provide(
     request: &MySqlRequest,
     progress: Progress<'_>,
 ) -> Result<Install, String> {
-    let parent =
-        std::path::absolute(request.cache_dir.join("mysql")).map_err(|error| one_line(&error))?;
+    let flavor = request.flavor;
+    let parent = request.cache_dir.join(wanted(flavor).folder);
+    let parent = std::path::absolute(parent).map_err(|error| one_line(&error))?;
     let root = parent.join("root");
     if let Ok(version) = std::fs::read_to_string(root.join(MARKER)) {
-        return unpacked(&root, version.trim());
+        return unpacked(&root, version.trim(), flavor);
     }
     let shown = |error: std::io::Error| format!("`{}`: {}", parent.display(), one_line(&error));
     std::fs::create_dir_all(&parent).map_err(shown)?;
@@ -66,7 +88,7 @@ pub(super) async fn provide(
             return Err(shown(error));
         }
     }
-    unpacked(&root, &version)
+    unpacked(&root, &version, flavor)
 }
 
 /// Removes what runs that were killed left behind.
@@ -85,6 +107,7 @@ fn remove_abandoned(parent: &Path) {
 /// Apt with a state of its own below a folder.
 struct Apt<'a> {
     supervisor: &'a Path,
+    wanted: Wanted,
     folder: &'a Path,
     options: Vec<OsString>,
     calls: AtomicU32,
@@ -117,7 +140,8 @@ impl<'a> Apt<'a> {
             set("Dir::Etc::sourceparts", Path::new("/dev/null"));
         }
         let supervisor = &request.supervisor;
-        Ok(Self { supervisor, folder, options, calls: AtomicU32::new(0) })
+        let wanted = wanted(request.flavor);
+        Ok(Self { supervisor, wanted, folder, options, calls: AtomicU32::new(0) })
     }
 
     /// Unpacks the server with its closure below `root` and tells its version.
@@ -154,19 +178,21 @@ impl<'a> Apt<'a> {
         let known = self.call("apt-get", &format.map(OsString::from)).await.unwrap_or_default();
         let own = known.lines().map(|line| line.trim_end_matches('/'));
         let mirror = own.into_iter().find(|uri| uri.ends_with("/debian")).unwrap_or(DEBIAN_MIRROR);
-        let line = format!("deb [signed-by={DEBIAN_KEYRING}] {mirror} {DEBIAN_SUITE} main\n");
+        let own = release("VERSION_CODENAME=").unwrap_or_else(|| "stable".to_owned());
+        let suite = self.wanted.debian_suite.unwrap_or(&own);
+        let line = format!("deb [signed-by={DEBIAN_KEYRING}] {mirror} {suite} main\n");
         std::fs::write(self.folder.join("sources.list"), line).map_err(|error| one_line(&error))
     }
 
     async fn candidate(&self) -> Result<(&'static str, String), String> {
-        for package in CANDIDATES {
+        for package in self.wanted.candidates {
             let shown = self.apt("apt-cache", &["policy", package]).await?;
             let version = shown.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
             if let Some(version) = version.filter(|version| *version != "(none)") {
                 return Ok((package, version.to_owned()));
             }
         }
-        Err(format!("the distribution has none of {}", CANDIDATES.join(", ")))
+        Err(format!("the distribution has none of {}", self.wanted.candidates.join(", ")))
     }
 
     async fn closure(&self, package: &str) -> Result<BTreeSet<String>, String> {
@@ -237,8 +263,14 @@ impl<'a> Apt<'a> {
 }
 
 fn is_ubuntu() -> bool {
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    release.lines().any(|line| line == "ID=ubuntu")
+    release("ID=").as_deref() == Some("ubuntu")
+}
+
+/// What the machine's distribution says of itself.
+fn release(field: &str) -> Option<String> {
+    let release = std::fs::read_to_string("/etc/os-release").ok()?;
+    let value = release.lines().find_map(|line| line.strip_prefix(field))?;
+    Some(value.trim_matches('"').to_owned())
 }
 
 /// The packages named at the start of a line by `apt-cache depends --recurse`; virtual ones stand
