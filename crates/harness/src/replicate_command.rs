@@ -102,7 +102,7 @@ async fn work(options: ReplicateOptions) -> ExitCode {
     let telling = tokio::spawn(async move {
         let (mut durable, mut notices) = (None, 0);
         while watched.changed().await.is_ok() {
-            let now = watched.borrow_and_update().clone();
+            let now = watched.borrow_and_update();
             for notice in now.notices.iter().skip(notices) {
                 println!("notice {notice}");
             }
@@ -112,7 +112,7 @@ async fn work(options: ReplicateOptions) -> ExitCode {
             {
                 println!("durable {position}");
             }
-            durable = now.durable;
+            durable.clone_from(&now.durable);
         }
     });
     let tables = &options.tables;

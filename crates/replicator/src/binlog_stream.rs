@@ -96,9 +96,10 @@ pub(crate) fn stream_error(
     }
 }
 
-/// The driver reports events that it cannot parse as I/O errors of these kinds.
+/// The driver reports events that it cannot parse as I/O errors of this kind. A connection that
+/// is cut in the middle of an event shows as another one.
 fn is_malformed(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::Other)
+    error.kind() == std::io::ErrorKind::InvalidData
 }
 
 #[cfg(test)]

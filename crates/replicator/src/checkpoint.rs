@@ -40,6 +40,9 @@ pub struct Checkpoint {
     pub written_second: u32,
     /// The transactions before `safe`; empty without GTIDs.
     pub gtid_set: GtidSet,
+    /// False when it is not known what came before the first transaction: then the set cannot
+    /// say where to go on at another server, and stays empty.
+    pub counts_gtids: bool,
     /// By source table.
     pub tables: BTreeMap<String, TableProgress>,
 }
@@ -75,6 +78,8 @@ pub enum LoadProgress {
     Pending,
     /// Its key ranges, some of them done.
     Running {
+        /// The column that the ranges are of, with its type; they mean nothing for another.
+        column: String,
         /// The key ranges.
         segments: Vec<Segment>,
     },
@@ -133,7 +138,16 @@ impl Checkpoint {
         let tables = BTreeMap::new();
         let version = VERSION;
         let decided = safe.position.is_known().then(|| safe.position.clone());
-        Checkpoint { version, server_uuid, safe, decided, written_second, gtid_set, tables }
+        Checkpoint {
+            version,
+            server_uuid,
+            safe,
+            decided,
+            written_second,
+            gtid_set,
+            counts_gtids: true,
+            tables,
+        }
     }
 
     /// Reads a stored checkpoint.
@@ -182,7 +196,7 @@ impl TableProgress {
     pub fn statistics(&self) -> TableStatistics {
         let (state, full_load_rows) = match &self.load {
             LoadProgress::Pending => (TableState::BeforeLoad, 0),
-            LoadProgress::Running { segments } => {
+            LoadProgress::Running { segments, .. } => {
                 (TableState::FullLoad, segments.iter().map(|segment| segment.rows).sum())
             }
             LoadProgress::Done { rows, .. } => (TableState::Completed, *rows),
@@ -204,7 +218,8 @@ mod tests {
         let customers: TableId = "crm.customers".parse().unwrap();
         checkpoint.table(&customers).last_written = Some(1_769_860_800_123);
         let segments = vec![Segment::whole()];
-        checkpoint.table(&customers).load = LoadProgress::Running { segments };
+        checkpoint.table(&customers).load =
+            LoadProgress::Running { column: "id int".to_owned(), segments };
         let addresses: TableId = "crm.addresses".parse().unwrap();
         checkpoint.table(&addresses).load = LoadProgress::Done { rows: 7, files: 1 };
         checkpoint

@@ -265,6 +265,9 @@ impl Reader<'_> {
                 }
                 found[0].effect = TableEffect::RenamedAway;
                 found.push(self.table(TableEffect::RenamedInto)?);
+            } else if word.eq_ignore_ascii_case("with") && self.word("table") {
+                // The other side of EXCHANGE PARTITION.
+                found.push(self.table(TableEffect::Emptied)?);
             } else if loses.iter().any(|w| word.eq_ignore_ascii_case(w))
                 && (self.word("partition") || self.word("tablespace"))
             {
@@ -319,7 +322,10 @@ mod tests {
             ),
             ("ALTER TABLE t DROP COLUMN a, DROP b", "crm.t was altered"),
             ("ALTER TABLE t DROP PARTITION p0", "crm.t was truncated"),
-            ("ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE u", "crm.t was truncated"),
+            (
+                "ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE u",
+                "crm.t was truncated; crm.u was truncated",
+            ),
             ("CREATE USER u", ""),
             ("", ""),
         ];

@@ -1,5 +1,6 @@
 //! A checkpoint meets a server: the one it was written with, or another that has taken over.
 
+use chrono::Utc;
 use tokio::sync::watch;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, SafePoint};
@@ -44,7 +45,9 @@ pub(crate) async fn adopt(
     if is_same {
         return Ok(checkpoint);
     }
-    let second = checkpoint.safe.second.max(checkpoint.written_second) + 1;
+    // Files that no checkpoint knows may be as young as this moment.
+    let now = u32::try_from(Utc::now().timestamp()).unwrap_or_default();
+    let second = checkpoint.safe.second.max(checkpoint.written_second).max(now) + 1;
     checkpoint.safe = SafePoint { position: BinlogPosition::unknown(), second };
     checkpoint.decided = None;
     let from = std::mem::replace(&mut checkpoint.server_uuid, facts.server_uuid.clone());

@@ -120,17 +120,20 @@ pub(crate) async fn follow<'b, S: BronzeSink>(
     follower.writer.announce(&follower.assembler.safe_point().position);
     let interval = settings.flush.max_interval;
     let mut flush_at = Instant::now() + interval;
+    let mut heard = Instant::now();
     let end = loop {
         let due = tokio::select! {
             biased;
             () = stopped(&mut stop) => break FollowEnd::Stopped,
             () = tokio::time::sleep_until(flush_at) => true,
-            event = tokio::time::timeout(SILENCE, stream.next()) => {
+            event = tokio::time::timeout_at(heard + SILENCE, stream.next()) => {
                 let Ok(event) = event else {
                     let position = follower.assembler.position().clone();
                     return Err(FollowError::Silent { seconds: SILENCE.as_secs(), position });
                 };
-                match follower.take_ready(event, &mut stream).await? {
+                let turn = follower.take_ready(event, &mut stream).await?;
+                heard = Instant::now();
+                match turn {
                     Turn::Wait => false,
                     Turn::Flush => true,
                     Turn::Reload => break FollowEnd::Reload,
@@ -138,8 +141,11 @@ pub(crate) async fn follow<'b, S: BronzeSink>(
             }
         };
         if due {
+            let begun = Instant::now();
             follower.flush().await?;
             flush_at = Instant::now() + interval;
+            // Nobody listened while the files were written.
+            heard += begun.elapsed();
         }
     };
     follower.flush().await?;

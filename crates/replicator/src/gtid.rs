@@ -60,7 +60,10 @@ impl GtidSet {
         match gtid {
             Gtid::MySql { source, number } => self.add_range(source, *number, *number),
             Gtid::MariaDb { domain, server, number } => {
-                self.domains.insert(*domain, (*server, *number));
+                let last = self.domains.entry(*domain).or_insert((*server, *number));
+                if last.1 < *number {
+                    *last = (*server, *number);
+                }
             }
         }
     }
@@ -208,5 +211,7 @@ mod tests {
         let mut domains = "0-1-100".parse::<GtidSet>().unwrap();
         domains.add(&Gtid::MariaDb { domain: 0, server: 2, number: 101 });
         assert_eq!(domains.to_string(), "0-2-101");
+        domains.add(&Gtid::MariaDb { domain: 0, server: 1, number: 100 });
+        assert_eq!(domains.to_string(), "0-2-101", "read again, it stays where it was");
     }
 }

@@ -26,6 +26,7 @@ pub mod sink;
 pub mod table_map;
 pub mod value;
 
+mod assembled;
 mod binlog_end;
 mod binlog_stream;
 mod charset;
@@ -40,6 +41,7 @@ mod parquet_file;
 mod partial_json;
 mod result_row;
 mod rows_event;
+mod statement;
 mod transaction;
 mod wire;
 mod writer;

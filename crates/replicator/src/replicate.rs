@@ -131,13 +131,13 @@ pub async fn replicate<S: BronzeSink>(
     let mut reload = settings.reload.clone();
     let mut failures = 0;
     loop {
-        let before = replication.progress.borrow().durable.clone();
+        let before = standing(replication);
         let error = match session(replication, settings, &mut reload, &stop).await {
             Ok(SessionEnd::Stopped) => return Ok(()),
             Ok(SessionEnd::Again) => continue,
             Err(error) => error,
         };
-        if replication.progress.borrow().durable != before {
+        if standing(replication) != before {
             failures = 0;
         }
         failures += 1;
@@ -160,6 +160,12 @@ pub async fn replicate<S: BronzeSink>(
     }
 }
 
+/// What moves while a replication gets on: the durable place, and the files of a load.
+fn standing<S>(replication: &Replication<'_, S>) -> (Option<BinlogPosition>, usize) {
+    let progress = replication.progress.borrow();
+    (progress.durable.clone(), progress.files.len())
+}
+
 /// Works over one set of connections.
 async fn session<S: BronzeSink>(
     replication: &Replication<'_, S>,
@@ -179,6 +185,13 @@ async fn session<S: BronzeSink>(
             checkpoint
         }
     };
+    // Changes of a table that was left out for a while have not been followed.
+    let captured: BTreeSet<String> = tables.iter().map(ToString::to_string).collect();
+    let left_out = checkpoint.tables.iter().filter(|(table, progress)| {
+        !captured.contains(*table) && !matches!(progress.load, LoadProgress::Pending)
+    });
+    let left_out: Vec<TableId> = left_out.filter_map(|(table, _)| table.parse().ok()).collect();
+    left_out.iter().for_each(|table| checkpoint.load_again(table));
     if !reload.is_empty() {
         reload.iter().for_each(|table| checkpoint.load_again(table));
         // From here on the checkpoint knows: the demand survives whatever fails next.
@@ -215,7 +228,8 @@ async fn session<S: BronzeSink>(
 /// How long to wait so that a table's new load is younger than all change files from before it,
 /// also where a store tells times in seconds.
 ///
-/// Names of change files may lie a second ahead; a clock that was set back is not waited for.
+/// Change files are named by the moment of writing, or a few milliseconds later; a clock that was
+/// set back is not waited for.
 fn pause_before_reload(checkpoint: &Checkpoint, now: DateTime<Utc>) -> Duration {
     let again = |table: &&TableProgress| {
         table.reloads > 0 && !matches!(table.load, LoadProgress::Done { .. })
@@ -253,7 +267,10 @@ async fn begin<S: BronzeSink>(
     };
     let mut checkpoint = match start {
         StartPosition::Binlog(position) => {
-            Checkpoint::new(uuid, at(position.clone()), GtidSet::default())
+            let set = GtidSet::default();
+            let mut checkpoint = Checkpoint::new(uuid, at(position.clone()), set);
+            checkpoint.counts_gtids = false;
+            checkpoint
         }
         StartPosition::Gtid(_) if !facts.gtid => return Err(ReplicateError::NoGtids),
         StartPosition::Gtid(set) => {

@@ -10,6 +10,11 @@ use crate::position::{BinlogPosition, PositionError};
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a silent connection is tried.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// The largest packet of the protocol, in bytes: binlog events go beyond the server's own limit.
+const LARGEST_PACKET: usize = 1 << 30;
+
 /// Why the server did not answer as hoped. The cause never stands in the message, and no message
 /// holds a user or a password.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +102,8 @@ impl Source {
         let setup = ["SET SESSION time_zone = '+00:00'", "SET SESSION sql_mode = ''"];
         let opts = OptsBuilder::from_opts(opts)
             .prefer_socket(false)
+            .tcp_keepalive(Some(KEEPALIVE))
+            .max_allowed_packet(Some(LARGEST_PACKET))
             .setup(setup.map(str::to_owned).to_vec())
             .into();
         Ok(Source { opts, address })

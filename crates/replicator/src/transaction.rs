@@ -7,43 +7,24 @@ use std::sync::Arc;
 use medallion_definition::name::TableId;
 use mysql_async::binlog::events::{Event, TableMapEvent};
 
+pub(crate) use crate::assembled::{Assembled, Committed};
 use crate::binlog_end::is_heartbeat;
 use crate::checkpoint::{Checkpoint, SafePoint};
 use crate::ddl::{TableEffect, Touched};
-use crate::event::{self, EventError, LogEvent, STATEMENT_FORMAT, Statement, Xid};
+use crate::event::{self, EventError, LogEvent, STATEMENT_FORMAT};
 use crate::follow_error::FollowError;
 use crate::gtid::{Gtid, GtidSet};
 use crate::held_rows::{HeldRows, HoldPolicy, PendingRows};
 use crate::knowledge::SourceKnowledge;
 use crate::position::BinlogPosition;
 use crate::rows_event::RowsEvent;
+use crate::statement::{Statement, Xid};
 use crate::table_map::RowLayout;
 
 /// Table maps that are remembered between transactions.
 const REMEMBERED_MAPS: usize = 512;
 /// The number of the event that only says that a statement has ended.
 const DUMMY_TABLE: u64 = 0x00FF_FFFF;
-
-/// What the next event has completed.
-#[derive(Debug)]
-pub(crate) enum Assembled {
-    /// A transaction has committed.
-    Transaction(Committed),
-    /// Data definition has touched captured tables, by their places in the list.
-    Definition(Vec<(usize, TableEffect)>),
-}
-
-/// A transaction that has committed.
-#[derive(Debug)]
-pub(crate) struct Committed {
-    pub(crate) rows: HeldRows,
-    /// The end of the event that committed it.
-    pub(crate) end: BinlogPosition,
-    /// The commit's second since the epoch, as the event header has it.
-    pub(crate) second: u32,
-    /// The highest commit second up to this transaction.
-    pub(crate) sequence_second: u32,
-}
 
 /// A transaction that waits for its XA COMMIT.
 struct Prepared {
@@ -75,6 +56,8 @@ pub(crate) struct Assembler<'a> {
     decided: Option<BinlogPosition>,
     /// Every transaction up to there, without those that are only prepared.
     gtids: GtidSet,
+    /// The set is complete from the beginning on, and so stays.
+    counts_gtids: bool,
     sequence_second: u32,
     /// A transaction's events are being read.
     open: bool,
@@ -102,8 +85,13 @@ impl<'a> Assembler<'a> {
             tables,
             knowledge,
             hold,
+            counts_gtids: checkpoint.counts_gtids,
+            // By GTID the server does not send again what was decided after the safe point.
+            sequence_second: match start.position.is_known() {
+                true => start.second,
+                false => start.second.max(checkpoint.written_second),
+            },
             current: start.position.clone(),
-            sequence_second: start.second,
             safe: start,
             gtids,
             open: false,
@@ -123,9 +111,10 @@ impl<'a> Assembler<'a> {
         begins.min_by(|a, b| a.position.cmp(&b.position)).unwrap_or(&self.safe)
     }
 
-    /// The end of the last transaction.
+    /// Up to where every transaction that was decided has been given out, now or before.
     pub(crate) fn decided(&self) -> &BinlogPosition {
-        &self.safe.position
+        let read = &self.safe.position;
+        self.decided.as_ref().filter(|decided| *decided > read).unwrap_or(read)
     }
 
     /// True when Bronze has everything that was decided up to this place.
@@ -225,6 +214,8 @@ impl<'a> Assembler<'a> {
         match event {
             LogEvent::Rotate { .. } | LogEvent::TableMap | LogEvent::Nothing => {}
             LogEvent::GroupBegins { gtid, begun, xa } => {
+                // A server that was killed may leave the beginning of a transaction behind.
+                self.pending = HeldRows::default();
                 (self.open, self.begun, self.gtid, self.xa) = (true, begun, gtid, xa);
             }
             LogEvent::Rows(rows) => self.rows(rows, begin)?,
@@ -330,7 +321,7 @@ impl<'a> Assembler<'a> {
     }
 
     fn count(&mut self, gtid: Option<&Gtid>) {
-        if let Some(gtid) = gtid {
+        if let Some(gtid) = gtid.filter(|_| self.counts_gtids) {
             self.gtids.add(gtid);
         }
     }
@@ -349,8 +340,11 @@ impl<'a> Assembler<'a> {
         let mut captured = Vec::new();
         for Touched { schema, table, effect } in touched {
             for (index, id) in self.tables.iter().enumerate() {
-                let this = table.as_deref().is_none_or(|table| table == id.table.as_str());
-                if this && schema == id.schema.as_str() {
+                // Statements stand in the binlog as they were typed.
+                let this = |table: &str| table.eq_ignore_ascii_case(id.table.as_str());
+                if table.as_deref().is_none_or(this)
+                    && schema.eq_ignore_ascii_case(id.schema.as_str())
+                {
                     captured.push((index, *effect));
                 }
             }

@@ -286,3 +286,42 @@ fn after_a_start_by_gtids_the_place_is_that_of_the_first_transaction_to_come() {
     assembler.push(&heartbeat(&log, 9000)).unwrap();
     assert_eq!(assembler.safe_point().position, place(skipped));
 }
+
+#[test]
+fn the_decided_place_never_steps_back_while_it_is_read_up_to_again() {
+    let mut log = Binlog::new();
+    let tables = tables();
+    let prepare = |log: &mut Binlog, xid: &str| {
+        [log.gtid(), log.query(&format!("XA START {xid}")), log.event(38, &[0; 12])].to_vec()
+    };
+    let first = prepare(&mut log, "X'01',X'',1");
+    let second = prepare(&mut log, "X'02',X'',1");
+    let commit = [log.gtid(), log.query("XA COMMIT X'01',X'',1")].to_vec();
+    let mut assembler = assembler(&tables, start());
+    commits(&mut assembler, &[first, second.clone(), commit.clone()].concat()).unwrap();
+    let stored = |assembler: &Assembler<'_>| {
+        let mut checkpoint = checkpoint(assembler.safe_point().clone());
+        checkpoint.decided = Some(assembler.decided().clone());
+        checkpoint
+    };
+    let checkpoint = stored(&assembler);
+    assert!(checkpoint.decided.as_ref().is_some_and(|place| *place > checkpoint.safe.position));
+    // A start that stores its place before it has read anything.
+    let again = stored(&assembler_of(&tables, &checkpoint));
+    assert_eq!(again.decided, checkpoint.decided);
+    let mut last = assembler_of(&tables, &again);
+    assert_eq!(commits(&mut last, &[second, commit].concat()).unwrap(), []);
+}
+
+#[test]
+fn the_beginning_of_a_transaction_that_never_ended_is_forgotten() {
+    let mut log = Binlog::new();
+    let begin = |log: &mut Binlog| {
+        let map = [log.gtid(), log.query("BEGIN"), log.map(7, &customers(), ["id", "name"])];
+        [map.to_vec(), vec![log.insert(7, &[(1, "Ana")])]].concat()
+    };
+    let broken = begin(&mut log);
+    let rotation = vec![log.rotate("binlog.000002")];
+    let whole = [begin(&mut log), vec![log.commit()]].concat();
+    assert_eq!(run(&[broken, rotation, whole].concat()).unwrap(), [(1, 1, 1)]);
+}

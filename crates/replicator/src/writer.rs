@@ -36,6 +36,8 @@ pub(crate) struct ChangeWriter<'a, S> {
     checkpoint: Checkpoint,
     /// The checkpoint says more than what is stored, apart from its place.
     changed: bool,
+    /// Tables have to be loaded anew: until then nothing is durable that was not before.
+    reloading: bool,
     progress: &'a watch::Sender<Progress>,
     max_bytes: usize,
     /// That of the last transaction: most have the second of the one before.
@@ -91,7 +93,16 @@ impl<'a, S: BronzeSink> ChangeWriter<'a, S> {
             Outgoing::new(table.clone(), loaded_at)
         });
         let (tables, stamp) = (tables.collect(), Stamp::new(0, 0));
-        ChangeWriter { sink, tables, checkpoint, changed: false, progress, max_bytes, stamp }
+        ChangeWriter {
+            sink,
+            tables,
+            checkpoint,
+            changed: false,
+            reloading: false,
+            progress,
+            max_bytes,
+            stamp,
+        }
     }
 
     /// About how many bytes wait for a file.
@@ -105,7 +116,7 @@ impl<'a, S: BronzeSink> ChangeWriter<'a, S> {
 
     /// Tells how far all changes are durable, when nothing waits for a file.
     pub(crate) fn announce(&self, position: &BinlogPosition) {
-        if self.is_empty() {
+        if self.is_empty() && !self.reloading {
             self.progress.send_if_modified(|progress| {
                 let moved = progress.durable.as_ref() != Some(position);
                 progress.durable = Some(position.clone());
@@ -126,7 +137,7 @@ impl<'a, S: BronzeSink> ChangeWriter<'a, S> {
     /// The table is to be loaded anew, from the next flush on. Changes are counted from then on.
     pub(crate) fn load_again(&mut self, table: &TableId) {
         self.checkpoint.load_again(table);
-        self.changed = true;
+        (self.changed, self.reloading) = (true, true);
         for outgoing in self.tables.iter_mut().filter(|outgoing| outgoing.table == *table) {
             (outgoing.inserts, outgoing.updates, outgoing.deletes) = (0, 0, 0);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::install::{Install, Maker};
 use super::one_line;
-use super::server::{as_root, ended, option, server_arguments};
+use super::server::{as_root, ended, environment, option, server_arguments};
 use crate::process::{Program, StderrTail, Supervised};
 
 /// How long it may take.
@@ -22,7 +22,7 @@ const MARIADB_TABLES: [&str; 5] = [
 /// The names that the same files have since MariaDB 11.
 const RENAMED: (&str, &str) = ("mysql_", "mariadb_");
 
-/// Makes `data` below `folder`.
+/// Makes `data` below `folder`, which has a folder for temporary files.
 pub(super) async fn make(
     supervisor: &Path,
     install: &Install,
@@ -43,7 +43,7 @@ pub(super) async fn make(
     let program = Program {
         program,
         args,
-        env: Vec::new(),
+        env: environment(folder),
         log_file: folder.join("initialize.log"),
         directory: None,
         stderr: StderrTail::Keep,

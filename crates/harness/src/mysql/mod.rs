@@ -31,7 +31,7 @@ pub struct MySqlRequest {
     pub flavor: Flavor,
     /// A server to use as it is, `mysql://user:password@host:port`.
     pub url: Option<String>,
-    /// Folder for a server of our own: data, log, socket.
+    /// Folder for a server of our own: data, log, socket, temporary files.
     pub work_dir: PathBuf,
     /// Folder that is kept from run to run; packages are unpacked in `mysql`
     /// or `mariadb` below it.

@@ -98,6 +98,7 @@ impl OwnServer {
         // A server that resists leaves its folder behind; the supervisor goes on trying.
         if self.kill().await.is_ok() {
             drop(std::fs::remove_dir_all(self.data()));
+            drop(std::fs::remove_dir_all(temporary(&self.launch.folder)));
         }
     }
 
@@ -187,11 +188,13 @@ pub(super) async fn start(
 
 fn prepare(request: &MySqlRequest, install: Install) -> std::io::Result<Launch> {
     let folder = std::path::absolute(&request.work_dir)?;
-    let data = folder.join("data");
-    if data.exists() {
-        std::fs::remove_dir_all(&data)?;
+    let (data, temporary) = (folder.join("data"), temporary(&folder));
+    for left in [&data, &temporary] {
+        if left.exists() {
+            std::fs::remove_dir_all(left)?;
+        }
     }
-    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(&temporary)?;
     std::fs::write(folder.join("accounts.sql"), ACCOUNTS)?;
     let mut socket = folder.join("mysql.sock");
     let mut socket_folder = None;
@@ -224,7 +227,7 @@ impl Launch {
         Program {
             program: self.install.program.clone(),
             args,
-            env: Vec::new(),
+            env: environment(&self.folder),
             log_file: self.folder.join("mysqld.log"),
             directory: None,
             stderr: StderrTail::Keep,
@@ -246,6 +249,18 @@ impl Launch {
         };
         Ok((running, version))
     }
+}
+
+/// The folder of a server's temporary files.
+fn temporary(folder: &Path) -> PathBuf {
+    folder.join("tmp")
+}
+
+/// Variables of every call of the server. In a folder that servers share, a starting MariaDB
+/// removes the temporary tables of the others. It is a variable because MariaDB's script takes no
+/// option with a space in it.
+pub(super) fn environment(folder: &Path) -> Vec<(String, String)> {
+    vec![("TMPDIR".to_owned(), temporary(folder).display().to_string())]
 }
 
 /// What every call of the server begins with.

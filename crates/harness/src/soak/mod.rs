@@ -97,7 +97,9 @@ pub async fn run(options: &SoakOptions) -> Result<Failures, HarnessError> {
 async fn all(place: &Place, options: &SoakOptions) -> Failures {
     let kept = KEPT.lines().filter_map(|line| line.split('#').next()?.trim().parse().ok());
     let further = options.seed..options.seed + options.histories;
-    let seeds: Vec<u64> = kept.collect::<BTreeSet<u64>>().into_iter().chain(further).collect();
+    let kept: BTreeSet<u64> = kept.collect();
+    let further = further.filter(|seed| !kept.contains(seed));
+    let seeds: Vec<u64> = kept.iter().copied().chain(further).collect();
     let started = Instant::now();
     let (mut failures, mut total) = (Failures::new(), Outcome::default());
     let lived = seeds.iter().map(|&seed| async move { (seed, history::live(place, seed).await) });

@@ -32,12 +32,13 @@ impl FolderSink {
 
     async fn write(&self, key: &str, body: Bytes) -> Result<(), SinkError> {
         let path = self.folder.join(key);
-        let written = async {
+        let written = tokio::task::spawn_blocking(move || {
             if let Some(parent) = path.parent() {
-                tokio::fs::create_dir_all(parent).await?;
+                std::fs::create_dir_all(parent)?;
             }
-            tokio::fs::write(&path, body).await
-        };
+            std::fs::write(&path, body)
+        });
+        let written = async { written.await.unwrap_or_else(|error| Err(io::Error::other(error))) };
         written.await.map_err(|error| SinkError::Unavailable {
             key: key.to_owned(),
             action: "written",

@@ -67,6 +67,9 @@ struct Capture {
     /// Key ranges that are read at a time
     #[arg(long, default_value_t = 1)]
     connections: usize,
+    /// About the most bytes of rows in a file
+    #[arg(long, default_value_t = 16 << 20)]
+    file_bytes: usize,
 }
 
 fn position(text: &str) -> Result<BinlogPosition, String> {
@@ -149,13 +152,16 @@ fn settings(capture: &Capture, mode: Mode) -> Settings {
         mode,
         load: LoadSettings {
             max_rows: 1_000_000,
-            max_bytes: 64 << 20,
+            max_bytes: capture.file_bytes,
             connections: capture.connections,
             segment_rows: 1_000_000,
         },
         follow: FollowSettings {
             server_id: 4_300,
-            flush: FlushPolicy { max_interval: Duration::from_secs(2), max_bytes: 32 << 20 },
+            flush: FlushPolicy {
+                max_interval: Duration::from_secs(2),
+                max_bytes: capture.file_bytes,
+            },
             max_transaction_bytes: 64 << 20,
             spill: capture.out.join("spill"),
             untold_rows: UntoldRows::Tell,

@@ -13,7 +13,6 @@ pub(crate) mod snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::Utc;
 use futures::future::try_join_all;
 use medallion_definition::name::TableId;
 use medallion_ingestion::layout::BronzeKey;
@@ -98,6 +97,8 @@ pub enum LoadError {
 struct TableLoad {
     table: TableId,
     shape: Arc<TableShape>,
+    /// The column of the ranges.
+    column: String,
     segments: Vec<Segment>,
     reload: bool,
 }
@@ -159,21 +160,24 @@ async fn prepare<S: BronzeSink>(
     if matches!(progress.load, LoadProgress::Done { .. }) {
         return Ok(None);
     }
-    if matches!(progress.load, LoadProgress::Pending) {
-        progress.loaded_at = Some(position.clone());
-    }
     let shape = knowledge::shape(source, conn, table).await?;
     let shape = shape.ok_or_else(|| LoadError::NoTable { table: table.clone() })?;
     let shape = shape.map_err(|source| LoadError::Shape { table: table.clone(), source })?;
+    let first = &shape.columns()[shape.key()[0]];
+    let column = format!("{} {}", first.name, first.source_type);
     let segments = match &progress.load {
-        LoadProgress::Running { segments } => segments.clone(),
-        LoadProgress::Pending | LoadProgress::Done { .. } => {
+        LoadProgress::Running { column: planned, segments } if *planned == column => {
+            segments.clone()
+        }
+        LoadProgress::Running { .. } | LoadProgress::Pending | LoadProgress::Done { .. } => {
+            progress.loaded_at = Some(position.clone());
             plan::plan(source, conn, table, &shape, settings.segment_rows).await?
         }
     };
-    progress.load = LoadProgress::Running { segments: segments.clone() };
+    progress.load = LoadProgress::Running { column: column.clone(), segments: segments.clone() };
     let reload = progress.reloads > 0;
-    Ok(Some(TableLoad { table: table.clone(), shape: Arc::new(shape), segments, reload }))
+    let (table, shape) = (table.clone(), Arc::new(shape));
+    Ok(Some(TableLoad { table, shape, column, segments, reload }))
 }
 
 /// Takes range after range. True when there are no more, false when asked to stop.
@@ -191,7 +195,7 @@ async fn work<S: BronzeSink>(
         let (index, place, table, shape, segment, only, reload) = {
             let mut shared = shared.lock().await;
             let Some((index, place)) = shared.waiting.pop() else { break };
-            let TableLoad { table, shape, segments, reload } = &shared.loads[index];
+            let TableLoad { table, shape, segments, reload, .. } = &shared.loads[index];
             let only = segments.len() == 1;
             let segment = segments[place].clone();
             (index, place, table.clone(), Arc::clone(shape), segment, only, *reload)
@@ -224,23 +228,17 @@ impl<S: BronzeSink> Shared<'_, '_, S> {
         place: usize,
         Loaded { rows, files }: Loaded,
     ) -> Result<(), LoadError> {
-        let TableLoad { table, segments, reload, .. } = &mut self.loads[index];
+        let TableLoad { table, column, segments, .. } = &mut self.loads[index];
         let segment = &mut segments[place];
         (segment.done, segment.rows, segment.files) = (true, rows, files);
         let progress = self.checkpoint.table(table);
-        progress.load = LoadProgress::Running { segments: segments.clone() };
+        let (column, ranges) = (column.clone(), segments.clone());
+        progress.load = LoadProgress::Running { column, segments: ranges };
         if segments.iter().all(|segment| segment.done) {
             replication.sink.retain_loads(table, &keys(table, segments)).await?;
             let rows = segments.iter().map(|s| s.rows).sum();
             let files = segments.iter().map(|s| s.files).sum();
             progress.load = LoadProgress::Done { rows, files };
-            if *reload {
-                // The next change file is younger than every file of this load, also where a
-                // store tells times in seconds.
-                let now = Utc::now().timestamp_millis();
-                let next_second = (now / 1000 + 1) * 1000;
-                progress.last_written = progress.last_written.max(Some(next_second));
-            }
         }
         self.store.write(self.checkpoint).await?;
         tell(replication.progress, self.checkpoint);
