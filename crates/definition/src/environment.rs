@@ -205,6 +205,11 @@ impl Arn {
         self.0.splitn(6, ':').nth(place).unwrap_or_default()
     }
 
+    /// The partition: `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        self.part(1)
+    }
+
     /// The service, such as `iam`.
     pub fn service(&self) -> &str {
         self.part(2)
@@ -218,6 +223,11 @@ impl Arn {
     /// The account.
     pub fn account(&self) -> &str {
         self.part(4)
+    }
+
+    /// What it names within service, Region and account, such as `role/bronze`.
+    pub fn resource(&self) -> &str {
+        self.part(5)
     }
 }
 

@@ -80,7 +80,13 @@ fn each_mistake_is_one_finding_with_its_place() {
         ("\"subnet-1\", \"subnet-2\"", "\"subnet-1\", \"subnet-1\"", "20 environment/network"),
         ("\"sg-1\"", "", "21 environment/network"),
         ("dms.t3.medium", "t3.medium", "16 environment/dms-size"),
-        ("\"3.5.4\"", "\"3.4.6\"", "17 environment/dms-size"),
+        ("\"3.5.4\"", "\"3.4.7\"", "17 environment/dms-size"),
+        ("\"3.5.4\"", "\"3.6\"", "17 environment/dms-size"),
+        (":secret:crm", ":crm", "10 environment/arn"),
+        (":role/secret", ":user/secret", "11 environment/arn"),
+        (":cert:ca", ":endpoint:ca", "13 environment/arn"),
+        (":role/bronze", ":role/", "18 environment/arn"),
+        (":key/k", ":alias/k", "19 environment/arn"),
         ("form = \"instance\"", "form = \"serverless\"", "14 environment/dms-size"),
     ];
     for (from, to, expected) in cases {

@@ -20,8 +20,9 @@ pub(crate) const SIZE: RuleId = RuleId("environment/dms-size");
 
 /// The capacities of a serverless replication (`CHAP_Serverless` of the DMS guide).
 const UNITS: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384];
-/// The first engine of DMS whose Parquet files have `Op` in a full load.
-const OLDEST_ENGINE: ServerVersion = ServerVersion { major: 3, minor: 4, patch: Some(7) };
+/// The first engine of the generation for which Bronze is made. `Op` in Parquet files of a full
+/// load came before, with 3.4.7.
+const OLDEST_ENGINE: ServerVersion = ServerVersion { major: 3, minor: 5, patch: Some(0) };
 
 /// The account and Region of the environment, as far as they could be read.
 pub(crate) struct Place<'a> {
@@ -76,10 +77,10 @@ fn source_database(section: &Section<'_>, place: &Place<'_>) -> Option<SourceDat
     let engine = required_choice(section, "engine", &engines);
     let hosting = required_choice(section, "hosting", &hostings);
     let version = section.required::<ServerVersion>("version");
-    let secret = arn(section, "secret", "secretsmanager", place);
-    let secret_role = arn(section, "secret_role", "iam", place);
+    let secret = arn(section, "secret", &SECRET, place);
+    let secret_role = arn(section, "secret_role", &ROLE, place);
     let tls = required_choice(section, "tls", &modes);
-    let certificate = arn(section, "certificate", "dms", place);
+    let certificate = arn(section, "certificate", &CERTIFICATE, place);
     if let (Some(engine), Some(hosting)) = (&engine, &hosting)
         && (engine.value == SourceEngine::Aurora) != (hosting.value == SourceHosting::Aurora)
     {
@@ -114,12 +115,37 @@ fn required_choice<T: Copy>(
     section.one_of(key, known)
 }
 
-/// An ARN of this service, in the environment's account and, where it has one, Region.
-fn arn(section: &Section<'_>, key: &'static str, service: &str, place: &Place<'_>) -> Option<Arn> {
+/// What an ARN has to name.
+struct Wanted {
+    service: &'static str,
+    /// How the resource begins.
+    resource: &'static str,
+}
+
+const SECRET: Wanted = Wanted { service: "secretsmanager", resource: "secret:" };
+const ROLE: Wanted = Wanted { service: "iam", resource: "role/" };
+const CERTIFICATE: Wanted = Wanted { service: "dms", resource: "cert:" };
+const KEY: Wanted = Wanted { service: "kms", resource: "key/" };
+
+/// An ARN of this service and kind, in the environment's account and, where it has one, Region.
+fn arn(
+    section: &Section<'_>,
+    key: &'static str,
+    wanted: &Wanted,
+    place: &Place<'_>,
+) -> Option<Arn> {
+    let service = wanted.service;
     let At { value: arn, line } = section.required::<Arn>(key)?;
     let mut wrong = Vec::new();
     if arn.service() != service {
         wrong.push(format!("the service is `{}`, wanted is `{service}`", arn.service()));
+    }
+    if arn.resource().strip_prefix(wanted.resource).is_none_or(str::is_empty) {
+        wrong.push(format!(
+            "the resource is `{}`, wanted is `{}…`",
+            arn.resource(),
+            wanted.resource
+        ));
     }
     if place.account.is_some_and(|account| account != arn.account()) {
         wrong.push(format!("the account is `{}`, not the environment's", arn.account()));
@@ -139,13 +165,13 @@ fn arn(section: &Section<'_>, key: &'static str, service: &str, place: &Place<'_
 fn optional_arn(
     section: &Section<'_>,
     key: &'static str,
-    service: &str,
+    wanted: &Wanted,
     place: &Place<'_>,
 ) -> Option<Option<Arn>> {
     if section.value(key).is_none() {
         return Some(None);
     }
-    arn(section, key, service, place).map(Some)
+    arn(section, key, wanted, place).map(Some)
 }
 
 /// `[dms]`, to which the source is added at last.
@@ -177,9 +203,9 @@ impl Replication {
 fn replication(section: &Section<'_>, place: &Place<'_>) -> Option<Replication> {
     let forms = [("instance", true), ("serverless", false)];
     let instance = required_choice(section, "form", &forms);
-    let target_role = arn(section, "target_role", "iam", place);
-    let kms_key = optional_arn(section, "kms_key", "kms", place);
-    let bronze_kms_key = optional_arn(section, "bronze_kms_key", "kms", place);
+    let target_role = arn(section, "target_role", &ROLE, place);
+    let kms_key = optional_arn(section, "kms_key", &KEY, place);
+    let bronze_kms_key = optional_arn(section, "bronze_kms_key", &KEY, place);
     let batch_seconds = section.integer("batch_seconds", 1, 3600).unwrap_or(60);
     let batch_kb = section.integer("batch_kb", 1, 1_048_576).unwrap_or(32_000);
     let subnets = ids(section, "subnets", "subnet-", 2);
@@ -240,10 +266,10 @@ fn instance_form(section: &Section<'_>) -> Option<ReplicationForm> {
         section.report(SIZE, class.line, format!("`class` is `{}`", class.value), hint);
     }
     if let Some(version) = &version
-        && version.value < OLDEST_ENGINE
+        && (version.value < OLDEST_ENGINE || version.value.patch.is_none())
     {
         let message = format!("`engine_version` is {}", version.value);
-        let hint = format!("Parquet with `Op` in a full load needs {OLDEST_ENGINE} or later");
+        let hint = format!("write {OLDEST_ENGINE} or later, with three numbers");
         section.report(SIZE, version.line, message, hint);
     }
     Some(ReplicationForm::Instance {

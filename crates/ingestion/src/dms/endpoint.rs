@@ -137,6 +137,9 @@ impl TargetEndpoint {
     }
 
     /// `S3Settings`. Fields that only CSV knows are left out.
+    ///
+    /// `ParquetVersion` is 2.0. The footers of the local replicator say version 1: parquet-rs
+    /// couples version 2 with data pages V2. Readers of Bronze take both.
     pub(super) fn s3_settings(&self, place: TargetPlace) -> Value {
         let mut settings = json!({
             "BucketFolder": Layer::Bronze.as_str(),

@@ -1,7 +1,7 @@
 //! The table mappings: which tables travel, and what is added to them.
 
 use medallion_definition::change::{BEFORE_IMAGE_PREFIX, CHANGE_SEQ};
-use medallion_definition::contract::{LoadRanges, TableContract};
+use medallion_definition::contract::{Column, LoadRanges, TableContract};
 use medallion_definition::name::{ColumnName, TableId};
 use medallion_definition::types::MySqlType;
 use serde_json::{Value, json};
@@ -85,6 +85,11 @@ impl TableMappings {
         let rules: Vec<Value> = self.rules.iter().map(MappingRule::document).collect();
         json!({ "rules": rules })
     }
+}
+
+/// True for a column that Parquet cannot hold as a decimal.
+pub fn is_above_limit(column: &Column) -> bool {
+    matches!(column.source_type, MySqlType::Decimal { precision, .. } if precision > MOST_DIGITS)
 }
 
 /// The columns of a contract that Parquet cannot hold as decimals, with their digits.

@@ -15,9 +15,14 @@
 //! * **No column statistics in Bronze** (`EnableStatistics` is false). DMS has one switch for all
 //!   columns of all tables, and minimum and maximum of a personal column are personal data. The
 //!   price is that readers cannot skip row groups; Silver reads each Bronze file once and whole.
-//! * **A truncated table stops the task** (`ApplyErrorFailOnTruncationDdl`). With
+//! * **DMS is asked to fail on a truncated table** (`ApplyErrorFailOnTruncationDdl`). With
 //!   `HandleSourceTableTruncated` off, Bronze keeps its history, and no row tells of the
-//!   truncation; so somebody has to hear of it in another way.
+//!   truncation; so somebody has to hear of it in another way. Whether DMS does stop for an S3
+//!   target is not verified on AWS; the safety net is to reconcile the lake with the table
+//!   statistics of DMS.
+//! * **DMS does not validate** (`EnableValidation` is false). On S3 it would compare by Athena,
+//!   which copes only with timestamps in milliseconds; Bronze keeps microseconds. The project's
+//!   own verification compares source and lake.
 //! * **Every data error stops the task.** The defaults of DMS write a line to a log and go on
 //!   without the row.
 //! * **LOB sizes come from contracts.** Limited LOB mode is the only one that the S3 target has; it

@@ -82,6 +82,8 @@ impl DmsPlan {
         };
         let plan = DmsPlan {
             place: Place {
+                // The resources lie where the target's role does.
+                partition: dms.target_role.partition().to_owned(),
                 account: environment.account.clone(),
                 region: environment.region.clone(),
             },

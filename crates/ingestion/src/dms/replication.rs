@@ -48,6 +48,8 @@ impl fmt::Display for ResourceName {
 /// The account and Region in which the replication's ARNs lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// The partition of AWS, such as `aws` or `aws-us-gov`.
+    pub partition: String,
     /// 12 digits.
     pub account: String,
     /// The Region.
@@ -57,7 +59,7 @@ pub struct Place {
 impl Place {
     /// The ARN of a DMS resource: `endpoint`, `rep` (an instance), `task`, `replication-config`.
     pub fn arn(&self, kind: &str, name: &ResourceName) -> String {
-        format!("arn:aws:dms:{}:{}:{kind}:{name}", self.region, self.account)
+        format!("arn:{}:dms:{}:{}:{kind}:{name}", self.partition, self.region, self.account)
     }
 }
 

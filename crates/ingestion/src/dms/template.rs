@@ -13,15 +13,15 @@ fn reference(name: &str) -> Value {
     json!({ "Ref": name })
 }
 
-/// The template.
+/// The template. CloudFormation refuses `null` anywhere in it, so such keys are left out.
 pub fn template(plan: &DmsPlan) -> Value {
-    json!({
+    text::without_nulls(&json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": format!("DMS replication {}: MySQL to Bronze", plan.replication.name),
         "Parameters": parameters(plan),
         "Resources": resources(plan),
         "Outputs": outputs(plan),
-    })
+    }))
 }
 
 fn parameters(plan: &DmsPlan) -> Value {

@@ -18,6 +18,18 @@ fn ordered(value: &Value) -> Value {
     }
 }
 
+/// The value without the keys that hold `null`, at any depth.
+pub(super) fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let kept = object.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect())
+        }
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
 /// For people: indented, keys in order, a line break at the end.
 pub(super) fn pretty(value: &Value) -> String {
     format!("{:#}\n", ordered(value))

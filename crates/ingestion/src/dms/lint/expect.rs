@@ -8,8 +8,10 @@ use super::Report;
 /// What a value has to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wanted {
-    /// One of these.
+    /// One of these values of an enumeration.
     Is(&'static [&'static str]),
+    /// This name, letter by letter.
+    Exactly(&'static str),
     /// Nothing at all.
     Absent,
     /// Anything that is not empty.
@@ -78,7 +80,8 @@ pub(super) fn check(document: &Value, table: &[Expectation], report: &mut Report
         let effective = found.as_deref().or(row.default);
         let wrong = match (row.wanted, effective) {
             (Wanted::Is(known), Some(value)) => !known.iter().any(|k| same(k, value)),
-            (Wanted::Is(_) | Wanted::Present, None) => true,
+            (Wanted::Exactly(wanted), Some(value)) => wanted != value,
+            (Wanted::Is(_) | Wanted::Exactly(_) | Wanted::Present, None) => true,
             (Wanted::Present, Some(_)) | (Wanted::Absent | Wanted::Between(..), None) => false,
             (Wanted::Absent, Some(_)) => true,
             (Wanted::Between(low, high), Some(value)) => {
@@ -102,6 +105,7 @@ fn message(row: &Expectation, found: Option<&str>) -> String {
     };
     match row.wanted {
         Wanted::Is(known) => format!("`{name}` {is}, wanted is `{}`", known.join("` or `")),
+        Wanted::Exactly(wanted) => format!("`{name}` {is}, wanted is `{wanted}`"),
         Wanted::Between(low, high) => format!("`{name}` {is}, allowed are {low} to {high}"),
         Wanted::Absent | Wanted::Present => format!("`{name}` {is}"),
     }

@@ -65,10 +65,26 @@ fn lobs(rule: &Rule<'_>, contract: &TableContract, report: &mut Report) {
 
 fn parallel_load(rule: &Rule<'_>, contract: &TableContract, report: &mut Report) {
     let Some(load) = rule.value.get("parallel-load") else { return };
-    if scalar(load.get("type")).as_deref() != Some("ranges") {
-        return;
-    }
     let path = format!("{}/parallel-load", rule.path);
+    const HINT: &str = "type `ranges` with columns and boundaries, or `none`";
+    match scalar(load.get("type")).as_deref() {
+        Some("none") => return,
+        Some("ranges") => {}
+        other => {
+            let other = other.unwrap_or_default();
+            let message = format!("a load of type `{other}` writes into folders of its own");
+            report.add(PARALLEL_LOAD, &format!("{path}/type"), message, HINT);
+            return;
+        }
+    }
+    let known = ["type", "columns", "boundaries"];
+    for key in load.as_object().into_iter().flat_map(|load| load.keys()) {
+        if !known.contains(&key.as_str()) {
+            // Segments that have names get folders of these names.
+            let message = format!("`{key}` may change the names of the files");
+            report.add(PARALLEL_LOAD, &format!("{path}/{key}"), message, HINT);
+        }
+    }
     let list = |key: &str| load.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let (columns, boundaries) = (list("columns"), list("boundaries"));
     if columns.is_empty() || columns.len() > 10 {

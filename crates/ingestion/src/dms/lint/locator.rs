@@ -1,6 +1,6 @@
 //! Which tables a rule of the mappings speaks of.
 
-use medallion_definition::name::TableId;
+use medallion_definition::name::{ColumnName, TableId};
 use serde_json::Value;
 
 /// The names in an `object-locator`.
@@ -31,6 +31,11 @@ impl<'a> Locator<'a> {
     /// True when the names, with their wildcards, include the table.
     pub(super) fn matches(&self, table: &TableId) -> bool {
         matches(self.schema, table.schema.as_str()) && matches(self.table, table.table.as_str())
+    }
+
+    /// True when the rule is about columns, and its name, with wildcards, includes this one.
+    pub(super) fn matches_column(&self, column: &ColumnName) -> bool {
+        matches(self.column, column.as_str())
     }
 
     /// True when the names may include more than one table.

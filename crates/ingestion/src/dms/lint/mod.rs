@@ -4,7 +4,7 @@
 //! API calls that create one, what the `Describe…` calls show of a live one, or the resources of a
 //! CloudFormation template ([`DmsDocuments::from_template`]). A key that is not there counts as
 //! the default that DMS gives it. Enumerations are compared without regard to case and to `-` or
-//! `_`, because AWS itself writes them in several ways.
+//! `_`, because AWS itself writes them in several ways; names are compared letter by letter.
 //!
 //! Every rule is in [`rules::ALL`] with a sentence of explanation, and has a test in which a good
 //! document is broken in exactly that way.
@@ -19,6 +19,7 @@ use medallion_definition::environment::SourceEngine;
 use medallion_definition::finding::RuleId;
 use serde_json::Value;
 
+mod attributes;
 mod expect;
 mod loading;
 mod locator;
@@ -172,7 +173,9 @@ pub fn lint(documents: &DmsDocuments, contracts: &[TableContract]) -> Vec<DmsFin
     let settings = part(replication, ["ReplicationTaskSettings", "ReplicationSettings"]);
     match settings {
         Ok(settings) => {
-            settings::settings(&settings, contracts, report.about(Document::TaskSettings));
+            let milliseconds = target::writes_milliseconds(&documents.target_endpoint);
+            let report = report.about(Document::TaskSettings);
+            settings::settings(&settings, contracts, milliseconds, report);
         }
         Err(reason) => unreadable(report.about(Document::TaskSettings), &reason),
     }
@@ -181,7 +184,7 @@ pub fn lint(documents: &DmsDocuments, contracts: &[TableContract]) -> Vec<DmsFin
         Err(reason) => unreadable(report.about(Document::TableMappings), &reason),
     }
     if let Some(instance) = &documents.instance {
-        replication::instance(instance, validates(replication), report.about(Document::Instance));
+        replication::instance(instance, report.about(Document::Instance));
     }
     if let Some(group) = &documents.subnet_group {
         replication::subnet_group(group, report.about(Document::SubnetGroup));
@@ -198,14 +201,6 @@ pub fn lint(documents: &DmsDocuments, contracts: &[TableContract]) -> Vec<DmsFin
 fn unreadable(report: &mut Report, reason: &str) {
     let hint = "write one JSON object, or the same as a string";
     report.add(rules::JSON, "", reason.to_owned(), hint);
-}
-
-/// True when the replication validates, which needs a later engine.
-fn validates(replication: &Value) -> bool {
-    let settings = part(replication, ["ReplicationTaskSettings", "ReplicationSettings"]);
-    settings.is_ok_and(|s| {
-        s.pointer("/ValidationSettings/EnableValidation").and_then(Value::as_bool) == Some(true)
-    })
 }
 
 /// The JSON under one of these keys, which may be an object or JSON in a string.

@@ -11,10 +11,9 @@ use crate::dms::replication::MIGRATION_TYPE as WANTED_TYPE;
 
 /// The capacities of a serverless replication.
 const UNITS: [i64; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384];
-/// From here on, Parquet files of a full load have `Op`.
-const OLDEST: ServerVersion = ServerVersion { major: 3, minor: 4, patch: Some(7) };
-/// From here on, DMS validates S3 targets.
-const OLDEST_THAT_VALIDATES: ServerVersion = ServerVersion { major: 3, minor: 5, patch: None };
+/// The first engine of the generation for which Bronze is made. `Op` in Parquet files of a full
+/// load came before, with 3.4.7.
+const OLDEST: ServerVersion = ServerVersion { major: 3, minor: 5, patch: Some(0) };
 
 /// True for `CreateReplicationConfig` and what describes it.
 pub(super) fn is_serverless(document: &Value) -> bool {
@@ -117,8 +116,8 @@ const INSTANCE: [Expectation; 2] = [
     ),
 ];
 
-/// Judges the instance; `validates` says whether its task validates.
-pub(super) fn instance(document: &Value, validates: bool, report: &mut Report) {
+/// Judges the instance.
+pub(super) fn instance(document: &Value, report: &mut Report) {
     check(document, &INSTANCE, report);
     identifier(document, "/ReplicationInstanceIdentifier", 63, report);
     let group = document
@@ -127,13 +126,11 @@ pub(super) fn instance(document: &Value, validates: bool, report: &mut Report) {
     let groups = document.get("VpcSecurityGroupIds").or_else(|| document.get("VpcSecurityGroups"));
     network(group, groups, "", report);
     let Some(text) = scalar(document.get("EngineVersion")) else { return };
-    let hint = format!("{OLDEST} for Parquet with `Op`, 3.5.0 for validation");
+    let hint = format!("{OLDEST} or later, written with three numbers");
     let message = match text.parse::<ServerVersion>() {
         Err(error) => error.to_string(),
-        Ok(version) if version < OLDEST => format!("engine {version} cannot write Bronze"),
-        Ok(version) if validates && version < OLDEST_THAT_VALIDATES => {
-            format!("engine {version} does not validate S3 targets")
-        }
+        Ok(version) if version.patch.is_none() => format!("`{version}` is no engine of DMS"),
+        Ok(version) if version < OLDEST => format!("engine {version} is too old for Bronze"),
         Ok(_) => return,
     };
     report.add(ENGINE_VERSION, "/EngineVersion", message, &hint);

@@ -15,7 +15,7 @@ rules! {
     IDENTIFIER, "dms/identifier", "Identifiers begin with a letter and hold letters, digits and single hyphens.";
 
     SOURCE_ENGINE, "dms/source-engine", "The source is a `source` endpoint of `mysql`, `aurora` or `mariadb`.";
-    PLAIN_CREDENTIALS, "dms/plain-credentials", "Host, user and password stand in a secret and nowhere else.";
+    PLAIN_CREDENTIALS, "dms/plain-credentials", "Host, port, user and password stand in a secret and nowhere else.";
     SECRET, "dms/secret", "The source names a secret and a role that may read it.";
     SOURCE_TLS, "dms/source-tls", "The server's certificate is verified; `require` encrypts for anybody who answers.";
     SOURCE_CERTIFICATE, "dms/source-certificate", "Verification needs the certificate authority.";
@@ -58,11 +58,11 @@ rules! {
     TRUNCATE_HANDLED, "dms/truncate-handled", "TRUNCATE at the source must not delete files of Bronze.";
     DROP_HANDLED, "dms/drop-handled", "DROP TABLE at the source must not delete files of Bronze.";
     ALTER_IGNORED, "dms/alter-ignored", "Columns that are added or changed reach Bronze.";
-    TRUNCATE_UNNOTICED, "dms/truncate-unnoticed", "A TRUNCATE writes no row; the task has to stop so that somebody hears of it.";
+    TRUNCATE_UNNOTICED, "dms/truncate-unnoticed", "A TRUNCATE writes no row; DMS is asked to fail, which is not verified on AWS for S3.";
     ERROR_POLICY, "dms/error-policy", "No error policy goes on without the row.";
     CONFLICTS_IGNORED, "dms/conflicts-ignored", "Errors of the full load are reported.";
     NO_TABLES_CAPTURED, "dms/no-tables-captured", "A task that finds no table fails.";
-    VALIDATION, "dms/validation", "Validation is on, for all columns.";
+    VALIDATION, "dms/validation", "DMS validates S3 by Athena, which copes only with timestamps in milliseconds; Bronze has microseconds.";
     VALIDATION_ONLY, "dms/validation-only", "The task moves data, it does not only compare.";
     LOGGING, "dms/logging", "Logs are on.";
     LOG_DETAIL, "dms/log-detail", "Detailed logs show values of rows.";
@@ -85,7 +85,7 @@ rules! {
     BRONZE_CHANGED, "dms/bronze-changed", "Bronze holds what the source holds, under the same names.";
     WIDE_DECIMAL, "dms/wide-decimal", "A DECIMAL above 38 digits fits no Parquet decimal; it travels as text.";
     TABLE_SETTINGS, "dms/table-settings", "Settings name one selected table, once, without wildcards.";
-    PARALLEL_LOAD, "dms/parallel-load", "Key ranges have 1 to 10 columns that are never NULL, and one value per column.";
+    PARALLEL_LOAD, "dms/parallel-load", "Tables load whole or by key ranges without names: 1 to 10 columns that are never NULL, one value per column.";
 
     MIGRATION_TYPE, "dms/migration-type", "The replication makes a full load and follows the changes.";
     START_POSITION, "dms/start-position", "DMS starts from `file:position` or a checkpoint, never from a GTID.";
@@ -94,5 +94,5 @@ rules! {
     CAPACITY, "dms/capacity", "Capacity units are those that DMS has, the least not above the most.";
     NETWORK, "dms/network", "A replication has a subnet group with two subnets, and security groups.";
     PUBLIC_INSTANCE, "dms/public-instance", "The instance has no public address.";
-    ENGINE_VERSION, "dms/engine-version", "The engine of DMS has what Bronze and validation need.";
+    ENGINE_VERSION, "dms/engine-version", "The engine of DMS has what Bronze needs.";
 }

@@ -5,7 +5,7 @@ use medallion_definition::finding::RuleId;
 use serde_json::Value;
 
 use super::Report;
-use super::expect::{Expectation, Wanted, check, expect, integer};
+use super::expect::{Expectation, Wanted, check, expect, integer, same, scalar};
 use super::rules::*;
 use crate::dms::lob;
 
@@ -22,10 +22,12 @@ const fn flag(
 
 const ON: &[&str] = &["true"];
 const OFF: &[&str] = &["false"];
+/// The only strict value of keys that cannot suspend a table.
+const STOP: &[&str] = &["STOP_TASK"];
 const STRICT: &[&str] = &["STOP_TASK", "SUSPEND_TABLE"];
 const POLICY: &str = "STOP_TASK, or SUSPEND_TABLE when the other tables have to go on";
 
-const TABLE: [Expectation; 44] = [
+const TABLE: [Expectation; 41] = [
     flag(LOBS_LEFT_OUT, "/TargetMetadata/SupportLobs", "true", ON, "SupportLobs=true"),
     flag(FULL_LOB_MODE, "/TargetMetadata/FullLobMode", "false", OFF, "LimitedSizeLobMode=true"),
     flag(FULL_LOB_MODE, "/TargetMetadata/LimitedSizeLobMode", "true", ON, "FullLobMode=false"),
@@ -109,14 +111,20 @@ const TABLE: [Expectation; 44] = [
         "/ErrorBehavior/ApplyErrorFailOnTruncationDdl",
         "false",
         ON,
-        "ApplyErrorFailOnTruncationDdl=true; then reload the table",
+        "ApplyErrorFailOnTruncationDdl=true; reload the table when the task stops",
     ),
     policy("/ErrorBehavior/DataErrorPolicy", "LOG_ERROR"),
     policy("/ErrorBehavior/DataTruncationErrorPolicy", "LOG_ERROR"),
     policy("/ErrorBehavior/DataErrorEscalationPolicy", "SUSPEND_TABLE"),
-    policy("/ErrorBehavior/EventErrorPolicy", "IGNORE"),
+    flag(ERROR_POLICY, "/ErrorBehavior/EventErrorPolicy", "IGNORE", STOP, "STOP_TASK"),
     policy("/ErrorBehavior/TableErrorPolicy", "SUSPEND_TABLE"),
-    policy("/ErrorBehavior/TableErrorEscalationPolicy", "STOP_TASK"),
+    flag(
+        ERROR_POLICY,
+        "/ErrorBehavior/TableErrorEscalationPolicy",
+        "STOP_TASK",
+        STOP,
+        "STOP_TASK; DMS has no other",
+    ),
     policy("/ErrorBehavior/ApplyErrorDeletePolicy", "IGNORE_RECORD"),
     policy("/ErrorBehavior/ApplyErrorInsertPolicy", "LOG_ERROR"),
     policy("/ErrorBehavior/ApplyErrorUpdatePolicy", "LOG_ERROR"),
@@ -134,15 +142,6 @@ const TABLE: [Expectation; 44] = [
         "false",
         ON,
         "FailOnNoTablesCaptured=true",
-    ),
-    flag(VALIDATION, "/ValidationSettings/EnableValidation", "false", ON, "EnableValidation=true"),
-    flag(VALIDATION, "/ValidationSettings/SkipLobColumns", "false", OFF, "SkipLobColumns=false"),
-    flag(
-        VALIDATION,
-        "/ValidationSettings/ValidationPartialLobSize",
-        "0",
-        &["0"],
-        "0: whole values",
     ),
     flag(
         VALIDATION_ONLY,
@@ -184,21 +183,39 @@ const GROUPS: [&str; 9] = [
 ];
 
 /// Other keys of the top level.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "BeforeImageSettings",
     "CharacterSetSettings",
     "FailTaskWhenCleanTaskResourceFailed",
     "LoopbackPreventionSettings",
     "PostProcessingRules",
+    "ResyncSettings",
     "TTSettings",
 ];
 
-/// Judges the settings.
-pub(super) fn settings(document: &Value, contracts: &[TableContract], report: &mut Report) {
+/// Judges the settings; `milliseconds` says whether the target writes such timestamps.
+pub(super) fn settings(
+    document: &Value,
+    contracts: &[TableContract],
+    milliseconds: bool,
+    report: &mut Report,
+) {
     check(document, &TABLE, report);
+    validation(document, milliseconds, report);
     groups(document, report);
     lob_size(document, contracts, report);
     log_detail(document, report);
+}
+
+/// Validation reads Bronze by Athena, which copes only with timestamps in milliseconds.
+fn validation(document: &Value, milliseconds: bool, report: &mut Report) {
+    const PATH: &str = "/ValidationSettings/EnableValidation";
+    let on = scalar(document.pointer(PATH)).is_some_and(|value| same(&value, "true"));
+    if on && !milliseconds {
+        let message = "validation is on, and Athena misreads the microseconds of Bronze";
+        let hint = "EnableValidation=false; the project's own verification compares";
+        report.add(VALIDATION, PATH, message, hint);
+    }
 }
 
 fn groups(document: &Value, report: &mut Report) {

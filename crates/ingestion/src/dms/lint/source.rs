@@ -3,9 +3,10 @@
 use medallion_definition::environment::ServerVersion;
 use serde_json::Value;
 
+use super::attributes::PATH;
 use super::expect::{Expectation, Wanted, check, expect, same, scalar};
 use super::rules::*;
-use super::{Report, SourceServer};
+use super::{Report, SourceServer, attributes};
 use crate::dms::replication::is_identifier;
 
 /// The longest `EndpointIdentifier`.
@@ -13,7 +14,7 @@ const LONGEST_IDENTIFIER: usize = 255;
 
 const IN_SECRET: &str = "use SecretsManagerSecretId and SecretsManagerAccessRoleArn";
 
-const TABLE: [Expectation; 14] = [
+const TABLE: [Expectation; 16] = [
     expect(SOURCE_ENGINE, "/EndpointType", None, Wanted::Is(&["source"]), "this is the source"),
     expect(
         SOURCE_ENGINE,
@@ -25,6 +26,9 @@ const TABLE: [Expectation; 14] = [
     expect(PLAIN_CREDENTIALS, "/Username", None, Wanted::Absent, IN_SECRET),
     expect(PLAIN_CREDENTIALS, "/Password", None, Wanted::Absent, IN_SECRET),
     expect(PLAIN_CREDENTIALS, "/ServerName", None, Wanted::Absent, IN_SECRET),
+    // DescribeEndpoints may show 0 where there is none.
+    expect(PLAIN_CREDENTIALS, "/Port", Some("0"), Wanted::Is(&["0"]), IN_SECRET),
+    expect(PLAIN_CREDENTIALS, "/MySQLSettings/Port", Some("0"), Wanted::Is(&["0"]), IN_SECRET),
     expect(PLAIN_CREDENTIALS, "/MySQLSettings/Username", None, Wanted::Absent, IN_SECRET),
     expect(PLAIN_CREDENTIALS, "/MySQLSettings/Password", None, Wanted::Absent, IN_SECRET),
     expect(PLAIN_CREDENTIALS, "/MySQLSettings/ServerName", None, Wanted::Absent, IN_SECRET),
@@ -87,23 +91,9 @@ pub(super) fn endpoint(document: &Value, report: &mut Report) {
 
 /// Judges what stands in `ExtraConnectionAttributes`, where the same settings may hide.
 fn extra_attributes(document: &Value, report: &mut Report) {
-    const PATH: &str = "/ExtraConnectionAttributes";
-    let text = scalar(document.pointer(PATH)).unwrap_or_default();
-    let mut attributes = Vec::new();
-    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-        match part.split_once('=') {
-            Some((key, value)) => attributes.push((key.trim(), value.trim())),
-            // The part itself is not shown: it may be a piece of a password.
-            None => report.add(
-                EXTRA_ATTRIBUTES,
-                PATH,
-                "an attribute has no `=`",
-                "write `key=value;key=value`",
-            ),
-        }
-    }
-    let find = |name: &str| attributes.iter().find(|(key, _)| same(key, name)).map(|(_, v)| *v);
-    for name in ["password", "pwd", "username", "user", "uid", "server"] {
+    let attributes = attributes::read(document, report);
+    let find = |name: &str| attributes.get(name);
+    for name in ["password", "pwd", "username", "user", "uid", "server", "port"] {
         if find(name).is_some() {
             report.add(PLAIN_CREDENTIALS, PATH, format!("`{name}` is set"), IN_SECRET);
         }

@@ -3,13 +3,19 @@
 use medallion_definition::change::DMS_TS;
 use medallion_definition::contract::{Sensitivity, TableContract};
 use medallion_definition::environment::is_account;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Report;
+use super::attributes::{self, Attributes};
 use super::expect::{Expectation, Wanted, check, expect, same, scalar};
 use super::rules::*;
 use super::source::identifier;
+use super::{Document, Report};
 
+/// Where the settings stand.
+const SETTINGS: &str = "/S3Settings/";
+/// Settings that are judged beside the table.
+const OTHER_NAMES: [&str; 3] =
+    ["EnableStatistics", "ExpectedBucketOwner", "ServerSideEncryptionKmsKeyId"];
 const ROLE: &str = "name bucket and role; the role trusts dms.amazonaws.com";
 const DATES: &str = "DatePartitionEnabled, YYYYMMDD, SLASH, UTC";
 
@@ -50,15 +56,15 @@ const TABLE: [Expectation; 24] = [
         TIMESTAMP_COLUMN,
         "/S3Settings/TimestampColumnName",
         None,
-        Wanted::Is(&[DMS_TS]),
-        "validation needs it too",
+        Wanted::Exactly(DMS_TS),
+        "TimestampColumnName=dms_ts",
     ),
     expect(
         MILLISECONDS,
         "/S3Settings/ParquetTimestampInMillisecond",
         Some("false"),
         Wanted::Is(&["false"]),
-        "ParquetTimestampInMillisecond=false; Athena reads Silver and Gold, not Bronze",
+        "ParquetTimestampInMillisecond=false; only DMS's own validation needs it, which is off",
     ),
     expect(
         DATE_PARTITION,
@@ -114,7 +120,7 @@ const TABLE: [Expectation; 24] = [
         BUCKET_FOLDER,
         "/S3Settings/BucketFolder",
         None,
-        Wanted::Is(&["bronze"]),
+        Wanted::Exactly("bronze"),
         "BucketFolder=bronze",
     ),
     expect(
@@ -155,9 +161,74 @@ const TABLE: [Expectation; 24] = [
 ];
 
 /// Judges the endpoint.
+///
+/// Settings may also stand in `ExtraConnectionAttributes`. Which place wins is not documented, so
+/// both readings have to be good.
 pub(super) fn endpoint(document: &Value, contracts: &[TableContract], report: &mut Report) {
-    check(document, &TABLE, report);
     identifier(document, "/EndpointIdentifier", 255, report);
+    let hidden = hidden(&attributes::read(document, report));
+    for wins in [false, true] {
+        let mut one = Report { document: report.document, findings: Vec::new() };
+        let (effective, from_attributes) = with_attributes(document, &hidden, wins);
+        settings(&effective, contracts, &mut one);
+        for mut finding in one.findings {
+            let name = finding.path.strip_prefix(SETTINGS);
+            if name.is_some_and(|name| from_attributes.contains(&name)) {
+                finding.path = attributes::PATH.to_owned();
+            }
+            if !report.findings.contains(&finding) {
+                report.findings.push(finding);
+            }
+        }
+    }
+}
+
+/// True when timestamps have milliseconds, wherever that is set.
+pub(super) fn writes_milliseconds(document: &Value) -> bool {
+    let mut silent = Report { document: Document::TargetEndpoint, findings: Vec::new() };
+    let hidden = hidden(&attributes::read(document, &mut silent));
+    [false, true].into_iter().all(|wins| {
+        let (effective, _) = with_attributes(document, &hidden, wins);
+        let value = scalar(effective.pointer("/S3Settings/ParquetTimestampInMillisecond"));
+        value.is_some_and(|value| same(&value, "true"))
+    })
+}
+
+/// The attributes that are settings, under the names that they have there.
+fn hidden(found: &Attributes) -> Vec<(&'static str, String)> {
+    let names = TABLE.iter().filter_map(|row| row.path.strip_prefix(SETTINGS));
+    let names = names.chain(OTHER_NAMES);
+    names.filter_map(|name| Some((name, found.get(name)?.to_owned()))).collect()
+}
+
+/// The endpoint with the attributes as settings, and which settings these are; `wins` says whether
+/// an attribute goes before a setting.
+fn with_attributes(
+    document: &Value,
+    hidden: &[(&'static str, String)],
+    wins: bool,
+) -> (Value, Vec<&'static str>) {
+    let mut effective = document.clone();
+    let mut from_attributes = Vec::new();
+    let Some(endpoint) = effective.as_object_mut().filter(|_| !hidden.is_empty()) else {
+        return (effective, from_attributes);
+    };
+    let settings = endpoint.entry("S3Settings").or_insert_with(|| json!({}));
+    if settings.is_null() {
+        *settings = json!({});
+    }
+    for (name, value) in hidden {
+        let Some(settings) = settings.as_object_mut() else { continue };
+        if wins || scalar(settings.get(*name)).is_none() {
+            settings.insert((*name).to_owned(), json!(value));
+            from_attributes.push(*name);
+        }
+    }
+    (effective, from_attributes)
+}
+
+fn settings(document: &Value, contracts: &[TableContract], report: &mut Report) {
+    check(document, &TABLE, report);
     key(document, report);
     owner(document, report);
     statistics(document, contracts, report);

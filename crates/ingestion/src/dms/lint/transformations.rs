@@ -1,6 +1,6 @@
 //! The transformations: what is added to the tables, and what must not be changed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use medallion_definition::change::{BEFORE_IMAGE_PREFIX, CHANGE_SEQ as COLUMN};
 use medallion_definition::contract::TableContract;
@@ -10,7 +10,9 @@ use super::Report;
 use super::expect::{integer, same, scalar};
 use super::mappings::Rule;
 use super::rules::*;
-use crate::dms::mapping::{CHANGE_SEQ_EXPRESSION, CHANGE_SEQ_LENGTH, decimals_above_limit};
+use crate::dms::mapping::{
+    CHANGE_SEQ_EXPRESSION, CHANGE_SEQ_LENGTH, decimals_above_limit, is_above_limit,
+};
 
 /// Digits of a sequence.
 const SEQUENCE_DIGITS: i64 = 35;
@@ -45,7 +47,7 @@ pub(super) fn transformations(
     contracts: &[TableContract],
     report: &mut Report,
 ) {
-    two_actions(rules, report);
+    two_actions(rules, contracts, report);
     for rule in rules {
         expression(rule, report);
         let touched = contracts.iter().filter(|c| rule.locator.matches(&c.table));
@@ -71,32 +73,60 @@ pub(super) fn transformations(
 
 fn purpose(rule: &Rule<'_>, touched: &[&TableContract]) -> Purpose {
     let column = rule.text("rule-target") == "column";
-    let wide = |contract: &&TableContract| {
-        decimals_above_limit(contract).any(|(name, _)| name.as_str() == rule.locator.column)
+    // `_` is a wildcard: one name may stand for several columns, of several tables.
+    let changed = || {
+        let columns = touched.iter().flat_map(|contract| &contract.columns);
+        columns.filter(|column| rule.locator.matches_column(&column.name))
     };
+    let wide = || changed().next().is_some() && changed().all(is_above_limit);
     match rule.text("rule-action") {
         "add-column" if column && rule.text("value") == COLUMN => Purpose::ChangeSeq,
         "add-before-image-columns" if column => Purpose::BeforeImage,
-        "change-data-type" if column && touched.iter().any(wide) => Purpose::DecimalAsText,
+        "change-data-type" if column && wide() => Purpose::DecimalAsText,
         _ => Purpose::Other,
     }
 }
 
 /// Of two rules about one object DMS uses the one with the lower id.
-fn two_actions(rules: &[&Rule<'_>], report: &mut Report) {
-    let mut seen = BTreeSet::new();
-    for rule in rules {
-        let object = match rule.text("rule-action") {
-            "add-column" => rule.text("value"),
-            "add-before-image-columns" => "before image",
-            _ => rule.locator.column,
-        };
-        let key = (rule.text("rule-target"), rule.locator.schema, rule.locator.table, object);
-        if !seen.insert(key) {
+fn two_actions(rules: &[&Rule<'_>], contracts: &[TableContract], report: &mut Report) {
+    for (place, rule) in rules.iter().enumerate() {
+        if rules[..place].iter().any(|earlier| collide(earlier, rule, contracts)) {
             let message = "another rule speaks of the same object";
             report.add(TWO_ACTIONS, &rule.path, message, "keep one of them");
         }
     }
+}
+
+/// True when both rules speak of one object: under the same names, or, through wildcards, in the
+/// table of a contract. Rules of two tables may overlap because of a `_` in a name; they do no
+/// harm when both say the same.
+fn collide(a: &Rule<'_>, b: &Rule<'_>, contracts: &[TableContract]) -> bool {
+    if a.text("rule-target") != b.text("rule-target") || object(a) != object(b) {
+        return false;
+    }
+    let names = |rule: &Rule<'_>| (rule.locator.schema.to_owned(), rule.locator.table.to_owned());
+    if names(a) == names(b) {
+        return true;
+    }
+    let both = |c: &TableContract| a.locator.matches(&c.table) && b.locator.matches(&c.table);
+    contracts.iter().any(both) && said(a) != said(b)
+}
+
+/// What a rule is about, within its tables.
+fn object<'a>(rule: &Rule<'a>) -> &'a str {
+    match rule.text("rule-action") {
+        "add-column" => rule.text("value"),
+        "add-before-image-columns" => "before image",
+        _ => rule.locator.column,
+    }
+}
+
+/// What a rule says, whatever its tables and its own name are.
+fn said<'a>(rule: &Rule<'a>) -> BTreeMap<&'a str, &'a Value> {
+    let own = ["rule-id", "rule-name", "object-locator"];
+    let pairs = rule.value.as_object().into_iter().flatten();
+    let pairs = pairs.map(|(key, value)| (key.as_str(), value));
+    pairs.filter(|(key, _)| !own.contains(key)).collect()
 }
 
 fn expression(rule: &Rule<'_>, report: &mut Report) {
@@ -157,7 +187,7 @@ fn additions(rules: &[&Rule<'_>], contract: &TableContract, report: &mut Report)
         let as_text = |rule: &&Rule<'_>| {
             let data_type = scalar(rule.value.pointer("/data-type/type")).unwrap_or_default();
             rule.text("rule-action") == "change-data-type"
-                && rule.locator.column == column.as_str()
+                && rule.locator.matches_column(column)
                 && ["string", "wstring"].iter().any(|known| same(known, &data_type))
                 && integer(rule.value.pointer("/data-type/length"))
                     .is_some_and(|length| length >= i64::from(digits) + 2)

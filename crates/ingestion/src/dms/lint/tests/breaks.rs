@@ -4,6 +4,7 @@ use medallion_definition::finding::RuleId;
 use serde_json::{Value, json};
 
 use super::fixture::Form;
+use super::mapping_breaks::{loading, selections, transformations};
 use crate::dms::lint::rules::*;
 use crate::dms::lint::{DmsDocuments, Document};
 
@@ -29,19 +30,19 @@ pub(super) enum Edit {
 const SOURCE: Document = Document::SourceEndpoint;
 const TARGET: Document = Document::TargetEndpoint;
 const SETTINGS: Document = Document::TaskSettings;
-const MAPPINGS: Document = Document::TableMappings;
+pub(super) const MAPPINGS: Document = Document::TableMappings;
 const REPLICATION: Document = Document::Replication;
 const INSTANCE: Document = Document::Instance;
 
-fn set(rule: RuleId, document: Document, path: &'static str, value: Value) -> Break {
+pub(super) fn set(rule: RuleId, document: Document, path: &'static str, value: Value) -> Break {
     Break { rule, form: Form::Instance, document, edit: Edit::Set(path, value) }
 }
 
-fn remove(rule: RuleId, document: Document, path: &'static str) -> Break {
+pub(super) fn remove(rule: RuleId, document: Document, path: &'static str) -> Break {
     Break { rule, form: Form::Instance, document, edit: Edit::Remove(path) }
 }
 
-fn add_rule(rule: RuleId, value: Value) -> Break {
+pub(super) fn add_rule(rule: RuleId, value: Value) -> Break {
     Break { rule, form: Form::Instance, document: MAPPINGS, edit: Edit::Append("/rules", value) }
 }
 
@@ -70,6 +71,8 @@ fn source() -> Vec<Break> {
         set(PLAIN_CREDENTIALS, SOURCE, "/Password", json!("x")),
         set(PLAIN_CREDENTIALS, SOURCE, "/MySQLSettings/Username", json!("dms")),
         set(PLAIN_CREDENTIALS, SOURCE, ATTRIBUTES, attributes("password=x")),
+        set(PLAIN_CREDENTIALS, SOURCE, "/Port", json!(3306)),
+        set(PLAIN_CREDENTIALS, SOURCE, "/MySQLSettings/Port", json!(3306)),
         remove(SECRET, SOURCE, "/MySQLSettings/SecretsManagerSecretId"),
         remove(SECRET, SOURCE, "/MySQLSettings/SecretsManagerAccessRoleArn"),
         set(SOURCE_TLS, SOURCE, "/SslMode", json!("require")),
@@ -101,6 +104,7 @@ fn target() -> Vec<Break> {
         at(CHANGES_LEFT_OUT, "/S3Settings/CdcInsertsOnly", json!(true)),
         at(CHANGES_LEFT_OUT, "/S3Settings/CdcInsertsAndUpdates", json!(true)),
         at(TIMESTAMP_COLUMN, "/S3Settings/TimestampColumnName", json!("ts")),
+        at(TIMESTAMP_COLUMN, "/S3Settings/TimestampColumnName", json!("DMS-TS")),
         at(MILLISECONDS, "/S3Settings/ParquetTimestampInMillisecond", json!(true)),
         at(DATE_PARTITION, "/S3Settings/DatePartitionEnabled", json!(false)),
         at(DATE_PARTITION, "/S3Settings/DatePartitionSequence", json!("YYYYMMDDHH")),
@@ -115,6 +119,15 @@ fn target() -> Vec<Break> {
         remove(BUCKET_OWNER, TARGET, "/S3Settings/ExpectedBucketOwner"),
         at(BUCKET_OWNER, "/S3Settings/ExpectedBucketOwner", json!("me")),
         at(BUCKET_FOLDER, "/S3Settings/BucketFolder", json!("raw")),
+        at(BUCKET_FOLDER, "/S3Settings/BucketFolder", json!("Bronze")),
+        at(CHANGES_LEFT_OUT, ATTRIBUTES, json!("cdcInsertsOnly=true")),
+        at(DATA_FORMAT, ATTRIBUTES, json!("maxFileSize=512; dataFormat=csv")),
+        at(CDC_PATH, ATTRIBUTES, json!("cdcPath=changes")),
+        at(STATISTICS, ATTRIBUTES, json!("enableStatistics=true")),
+        at(BUCKET_OWNER, ATTRIBUTES, json!("expectedBucketOwner=me")),
+        at(MILLISECONDS, ATTRIBUTES, json!("parquetTimestampInMillisecond=true")),
+        at(SETTING_RANGE, ATTRIBUTES, json!("cdcMinFileSize=0")),
+        at(EXTRA_ATTRIBUTES, ATTRIBUTES, json!("fast")),
         at(CANNED_ACL, "/S3Settings/CannedAclForObjects", json!("public-read")),
         at(COMPRESSION, "/S3Settings/CompressionType", json!("gzip")),
         remove(TARGET_ROLE, TARGET, "/S3Settings/ServiceAccessRoleArn"),
@@ -152,8 +165,7 @@ fn settings() -> Vec<Break> {
         at(CONTROL_TABLES, "/ControlTablesSettings/HistoryTableEnabled", json!(true)),
         at(CONTROL_TABLES, "/ControlTablesSettings/StatusTableEnabled", json!(true)),
         at(CONTROL_TABLES, "/ControlTablesSettings/CommitPositionTableEnabled", json!(true)),
-        at(VALIDATION, "/ValidationSettings/EnableValidation", json!(false)),
-        at(VALIDATION, "/ValidationSettings/SkipLobColumns", json!(true)),
+        at(VALIDATION, "/ValidationSettings/EnableValidation", json!(true)),
         at(VALIDATION_ONLY, "/ValidationSettings/ValidationOnly", json!(true)),
         at(BEFORE_IMAGE_SETTINGS, "/BeforeImageSettings", json!({ "EnableBeforeImage": true })),
         at(TIME_TRAVEL, "/TTSettings", json!({ "EnableTT": true })),
@@ -167,6 +179,8 @@ fn errors() -> Vec<Break> {
         at(ERROR_POLICY, "/ErrorBehavior/DataErrorPolicy", json!("LOG_ERROR")),
         remove(ERROR_POLICY, SETTINGS, "/ErrorBehavior/DataTruncationErrorPolicy"),
         at(ERROR_POLICY, "/ErrorBehavior/EventErrorPolicy", json!("IGNORE")),
+        at(ERROR_POLICY, "/ErrorBehavior/EventErrorPolicy", json!("SUSPEND_TABLE")),
+        at(ERROR_POLICY, "/ErrorBehavior/TableErrorEscalationPolicy", json!("SUSPEND_TABLE")),
         at(ERROR_POLICY, "/ErrorBehavior/ApplyErrorDeletePolicy", json!("IGNORE_RECORD")),
         at(ERROR_POLICY, "/ErrorBehavior/ApplyErrorInsertPolicy", json!("LOG_ERROR")),
         at(ERROR_POLICY, "/ErrorBehavior/ApplyErrorUpdatePolicy", json!("LOG_ERROR")),
@@ -181,104 +195,6 @@ fn errors() -> Vec<Break> {
             "/ChangeProcessingDdlHandlingPolicy/HandleSourceTableAltered",
             json!(false),
         ),
-    ]
-}
-
-/// A rule with an id of its own.
-fn rule(rule_type: &str, action: &str, table: &str, more: Value) -> Value {
-    let mut rule = json!({
-        "rule-type": rule_type, "rule-id": "900", "rule-name": "more", "rule-action": action,
-        "object-locator": { "schema-name": "crm", "table-name": table },
-    });
-    for (key, value) in more.as_object().into_iter().flatten() {
-        rule[key] = value.clone();
-    }
-    rule
-}
-
-fn selections() -> Vec<Break> {
-    let select = |action, table| rule("selection", action, table, json!({}));
-    vec![
-        set(JSON, MAPPINGS, "", json!("no mappings")),
-        set(RULE_SHAPE, MAPPINGS, "/rules", json!("all")),
-        add_rule(RULE_SHAPE, rule("selektion", "include", "customers", json!({}))),
-        add_rule(RULE_SHAPE, select("take", "customers")),
-        set(RULE_ID, MAPPINGS, "/rules/1/rule-id", json!("1")),
-        set(RULE_ID, MAPPINGS, "/rules/1/rule-id", json!("one")),
-        set(RULE_ID, MAPPINGS, "/rules/1/rule-name", json!("select_crm_customers")),
-        remove(NO_SELECTION, MAPPINGS, "selections"),
-        remove(TABLE_NOT_SELECTED, MAPPINGS, "/rules/1"),
-        add_rule(TABLE_NOT_SELECTED, select("exclude", "order%")),
-        add_rule(SELECTION_WITHOUT_CONTRACT, select("explicit", "secrets")),
-        add_rule(SELECTION_WITHOUT_CONTRACT, select("include", "%")),
-        set(SELECTION_WITHOUT_CONTRACT, MAPPINGS, "/rules/1/rule-action", json!("include")),
-        set(SELECTION_FILTER, MAPPINGS, "/rules/0/filters", json!([{ "column-name": "id" }])),
-        add_rule(OBJECT_NAME, select("explicit", "50%")),
-        add_rule(OBJECT_NAME, select("explicit", "it's")),
-    ]
-}
-
-fn transformations() -> Vec<Break> {
-    let transform = |action: &str, table: &str, more: Value| {
-        let mut rule = rule("transformation", action, table, more);
-        rule["rule-target"] = json!("column");
-        rule
-    };
-    let column = |name: &str| {
-        json!({
-            "object-locator": { "schema-name": "crm", "table-name": "customers", "column-name": name }
-        })
-    };
-    let at = |rule, path, value| set(rule, MAPPINGS, path, value);
-    let schema = json!({
-        "rule-type": "transformation", "rule-id": "900", "rule-name": "more",
-        "rule-target": "schema", "rule-action": "rename", "value": "raw",
-        "object-locator": { "schema-name": "crm" },
-    });
-    let sequence = json!({
-        "value": "change_seq", "expression": "$AR_H_CHANGE_SEQ",
-        "data-type": { "type": "string", "length": 50 },
-    });
-    vec![
-        remove(CHANGE_SEQ, MAPPINGS, "/rules/2"),
-        at(CHANGE_SEQ, "/rules/2/expression", json!("$AR_H_COMMIT_TIMESTAMP")),
-        at(CHANGE_SEQ_TYPE, "/rules/2/data-type/length", json!(30)),
-        at(CHANGE_SEQ_TYPE, "/rules/2/data-type", json!({ "type": "numeric", "length": 50 })),
-        add_rule(
-            HEADER_EXPRESSION,
-            transform("add-column", "others", json!({ "expression": "$AR_H_TRANSACTION_ID" })),
-        ),
-        remove(BEFORE_IMAGE, MAPPINGS, "/rules/4"),
-        at(BEFORE_IMAGE, "/rules/4/before-image-def/column-prefix", json!("OLD_")),
-        at(BEFORE_IMAGE, "/rules/4/before-image-def/column-filter", json!("all")),
-        add_rule(TWO_ACTIONS, transform("add-column", "customers", sequence)),
-        add_rule(BRONZE_CHANGED, transform("remove-column", "customers", column("cpf"))),
-        add_rule(BRONZE_CHANGED, transform("data-masking-hash-mask", "customers", column("cpf"))),
-        add_rule(BRONZE_CHANGED, transform("convert-uppercase", "%", json!({}))),
-        add_rule(BRONZE_CHANGED, schema),
-        remove(WIDE_DECIMAL, MAPPINGS, "/rules/6"),
-        at(WIDE_DECIMAL, "/rules/6/data-type/length", json!(60)),
-    ]
-}
-
-fn loading() -> Vec<Break> {
-    let at = |rule, path, value| set(rule, MAPPINGS, path, value);
-    let load = "/rules/7/parallel-load";
-    let eleven: Vec<&str> = vec!["id"; 11];
-    let boundary: Vec<&str> = vec!["1"; 11];
-    let range = |columns: Value, boundaries: Value| json!({ "type": "ranges", "columns": columns, "boundaries": boundaries });
-    vec![
-        at(LOB_SIZE, "/rules/7/lob-settings/bulk-max-size", json!("299")),
-        at(FULL_LOB_MODE, "/rules/7/lob-settings/mode", json!("unlimited")),
-        at(PARALLEL_LOAD, load, range(json!(eleven), json!([boundary]))),
-        at(PARALLEL_LOAD, load, range(json!(["id"]), json!([["1", "2"]]))),
-        at(PARALLEL_LOAD, load, range(json!(["id"]), json!([]))),
-        at(PARALLEL_LOAD, load, range(json!(["nobody"]), json!([["1"]]))),
-        at(PARALLEL_LOAD, load, range(json!(["cpf"]), json!([["1"]]))),
-        at(PARALLEL_LOAD, load, range(json!(["score"]), json!([["1"]]))),
-        at(PARALLEL_LOAD, load, range(json!(["notes"]), json!([["1"]]))),
-        at(TABLE_SETTINGS, "/rules/7/object-locator/table-name", json!("cust%")),
-        add_rule(TABLE_SETTINGS, rule("table-settings", "", "customers", json!({}))),
     ]
 }
 
@@ -313,7 +229,7 @@ fn replication() -> Vec<Break> {
         set(NETWORK, Document::SubnetGroup, "/SubnetIds", json!(["subnet-1"])),
         remove(PUBLIC_INSTANCE, INSTANCE, "/PubliclyAccessible"),
         set(SETTING_RANGE, INSTANCE, "/AllocatedStorage", json!(4)),
-        set(ENGINE_VERSION, INSTANCE, "/EngineVersion", json!("3.4.6")),
+        set(ENGINE_VERSION, INSTANCE, "/EngineVersion", json!("3.6")),
         set(ENGINE_VERSION, INSTANCE, "/EngineVersion", json!("3.4.7")),
     ]
 }

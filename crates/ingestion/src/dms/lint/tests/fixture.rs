@@ -68,6 +68,12 @@ name = "seq"
 type = "int"
 nullable = false
 sensitivity = "internal"
+
+[[column]]
+name = "exact"
+type = "decimal(10,2)"
+nullable = true
+sensitivity = "internal"
 "#;
 
 const ENVIRONMENT: &str = r#"version = 1

@@ -2,6 +2,7 @@
 
 mod breaks;
 mod fixture;
+mod mapping_breaks;
 
 use std::collections::BTreeSet;
 
@@ -85,6 +86,30 @@ fn defaults_of_dms_are_judged_like_values() {
         rules::BUCKET_OWNER,
     ]);
     assert_eq!(found, expected);
+}
+
+#[test]
+fn validation_is_no_fault_of_its_own_where_timestamps_have_milliseconds() {
+    let mut documents = plan(Form::Instance).documents();
+    let settings = documents.replication["ReplicationTaskSettings"].as_str().unwrap();
+    let validating = settings.replace("\"EnableValidation\":false", "\"EnableValidation\":true");
+    assert_ne!(settings, validating);
+    documents.replication["ReplicationTaskSettings"] = Value::from(validating);
+    assert_eq!(rules_found(&documents), [rules::VALIDATION]);
+    documents.target_endpoint["S3Settings"]["ParquetTimestampInMillisecond"] = Value::from(true);
+    assert_eq!(rules_found(&documents), [rules::MILLISECONDS]);
+}
+
+#[test]
+fn settings_in_attributes_count_where_no_other_stand() {
+    let mut documents = plan(Form::Instance).documents();
+    let settings = documents.target_endpoint["S3Settings"].as_object_mut().unwrap();
+    for name in ["DataFormat", "BucketFolder", "TimestampColumnName"] {
+        settings.remove(name).unwrap();
+    }
+    let attributes = "dataFormat=parquet;bucketFolder=bronze;timestampColumnName=dms_ts";
+    documents.target_endpoint["ExtraConnectionAttributes"] = Value::from(attributes);
+    assert_eq!(lint(&documents, &contracts()), []);
 }
 
 #[test]
