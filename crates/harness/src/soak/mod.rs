@@ -1,6 +1,7 @@
 //! The soak: many random histories against a real MySQL, each with a replicator that is killed
 //! at random points; at the end of each, Bronze replayed must equal the source.
 
+mod compare;
 pub mod history;
 pub mod model;
 pub mod workload;

@@ -1,5 +1,6 @@
 //! MariaDB: the same rows through another dialect of the binlog.
 
+use medallion_harness::mysql::Flavor;
 use medallion_replicator::ddl::TableEffect;
 use medallion_replicator::follow::UntoldRows;
 use medallion_replicator::follow_error::FollowError;
@@ -8,7 +9,7 @@ use medallion_replicator::{ReplicateError, StartPosition};
 use mysql_async::prelude::Queryable;
 
 use crate::replay::{self, assert_same_since};
-use crate::servers::{connect, execute, mariadb, run, schema};
+use crate::servers::{connect, execute, mariadb, run, schema, start};
 use crate::task::{Job, binlog_end, causes};
 
 const TABLE: &str = "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(40), amount DECIMAL(10, 2), \
@@ -161,5 +162,23 @@ fn a_binlog_that_is_gone_is_an_error() {
             let purged = matches!(error, ReplicateError::Follow(FollowError::Purged { .. }));
             assert!(purged, "{}", causes(&error));
         }
+    });
+}
+
+/// MariaDB removes what it finds of temporary tables when it starts, whosever they are.
+#[test]
+fn a_server_that_starts_leaves_the_temporary_tables_of_another_alone() {
+    run(async {
+        let first = start("first", Flavor::MariaDb, &[]).await;
+        let mut conn = schema(first.url(), "temporary").await;
+        execute(&mut conn, "CREATE TEMPORARY TABLE t (id INT) ENGINE = Aria").await;
+        execute(&mut conn, "INSERT INTO t VALUES (7)").await;
+        // Its files are closed, to be opened again when the table is used.
+        execute(&mut conn, "FLUSH TABLES").await;
+        let second = start("second", Flavor::MariaDb, &[]).await;
+        assert_eq!(conn.query_first::<i32, _>("SELECT id FROM t").await.unwrap(), Some(7));
+        execute(&mut conn, "DROP TEMPORARY TABLE t").await;
+        second.stop().await;
+        first.stop().await;
     });
 }
