@@ -36,6 +36,20 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Score the Silver engine, or another, by the cases of fixtures/conformance
+    #[command(disable_help_flag = true)]
+    Conformance {
+        /// Handed on; `cargo xtask conformance --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Random histories of the Silver engine beside a naive model
+    #[command(disable_help_flag = true)]
+    Model {
+        /// Handed on; `cargo xtask model --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure; the subject comes first, such as `capture --rows 1M,10M --runs 3`
     #[command(disable_help_flag = true)]
     Bench {
@@ -67,6 +81,8 @@ fn main() -> ExitCode {
         Task::E2e { arguments } => harness("e2e", arguments),
         Task::Up { arguments } => harness("up", arguments),
         Task::Soak { arguments } => harness("soak", arguments),
+        Task::Conformance { arguments } => harness("conformance", arguments),
+        Task::Model { arguments } => harness("model", arguments),
         Task::Bench { arguments } => bench(arguments),
         Task::Test { arguments } => test(arguments),
         Task::Synth { check, judge } => synth(check, judge),
@@ -137,27 +153,42 @@ fn build() -> Result<(), String> {
     if status(command)? == ExitCode::SUCCESS { Ok(()) } else { Err("the build failed".into()) }
 }
 
-/// What is measured is built with optimisation, what measures is not.
+/// What is measured is built with optimisation. So is what serves S3 to it; what else measures is
+/// not.
 fn bench(arguments: Vec<OsString>) -> Result<ExitCode, String> {
+    let silver = arguments.first().is_some_and(|subject| subject == "silver");
     let mut command = cargo();
-    command.args(["build", "--profile", "bench", "--package", "medallion-replicator"]);
-    command.args(["--example", "capture"]);
+    command.args(["build", "--profile", "bench"]);
+    if silver {
+        command.args(["--package", "medallion", "--package", "medallion-harness"]);
+        command.args(["--bins", "--example", "silver_floor"]);
+    } else {
+        command.args(["--package", "medallion-replicator", "--example", "capture"]);
+    }
     if status(command)? != ExitCode::SUCCESS {
         return Err("the build failed".into());
     }
-    harness("bench", arguments)
+    if !silver {
+        return harness("bench", arguments);
+    }
+    let programs = programs()?;
+    start(&programs.parent().unwrap_or(&programs).join("release"), "bench", arguments)
 }
 
-/// Replaces this process by the harness, so that signals reach it and nobody else.
 fn harness(task: &str, arguments: Vec<OsString>) -> Result<ExitCode, String> {
     build()?;
-    let programs = programs()?;
+    start(&programs()?, task, arguments)
+}
+
+/// Replaces this process by the harness of a folder, so that signals reach it and nobody else.
+fn start(programs: &Path, task: &str, arguments: Vec<OsString>) -> Result<ExitCode, String> {
     let mut command = Command::new(programs.join("medallion-harness"));
     command.current_dir(root()).arg(task).args(arguments);
     command.env("MEDALLION_BIN", programs.join("medallion"));
-    let target = programs.parent().unwrap_or(&programs);
+    let target = programs.parent().unwrap_or(programs);
     command.env("MEDALLION_TARGET", target);
     command.env("MEDALLION_CAPTURE", target.join("release/examples/capture"));
+    command.env("MEDALLION_SILVER_FLOOR", target.join("release/examples/silver_floor"));
     isolate(&mut command);
     #[cfg(unix)]
     {

@@ -1,5 +1,7 @@
 //! Every table of every layer with its columns and their sensitivity, as policies see them.
 
+use std::collections::BTreeMap;
+
 use crate::change::{
     BEFORE_IMAGE_PREFIX, CHANGE_SEQ, DMS_TS, OP, SILVER_CHANGE_SEQ, SILVER_CHANGED_AT,
     SILVER_LOADED_AT,
@@ -18,6 +20,9 @@ pub const UNKNOWN_TABLE: RuleId = RuleId("policy/unknown-table");
 pub const UNKNOWN_COLUMN: RuleId = RuleId("policy/unknown-column");
 /// A grant without row filter beside one with: the plain one outweighs every filter.
 pub const FILTER_OUTWEIGHED: RuleId = RuleId("policy/filter-outweighed");
+
+/// Two tables of the lake with one name.
+pub const TABLE_NAME: RuleId = RuleId("lake/table-name");
 
 /// One column as the catalog will hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +108,66 @@ pub fn silver(contract: &TableContract) -> CatalogueTable {
     CatalogueTable { layer: Layer::Silver, name: contract.table.lake_table(), columns }
 }
 
+/// The columns that a history table has beside those of the source.
+pub const HISTORY_COLUMNS: [&str; 7] = [
+    HISTORY_GENERATION,
+    SILVER_CHANGE_SEQ,
+    VALID_FROM,
+    VALID_TO,
+    IS_CURRENT,
+    ENDED_GENERATION,
+    ENDED_SEQ,
+];
+/// History column: the load generation in which the state began; numbers of changes are ordered
+/// only within one.
+pub const HISTORY_GENERATION: &str = "_generation";
+/// History column: when the state began at the source.
+pub const VALID_FROM: &str = "valid_from";
+/// History column: when the state ended; NULL while it lasts.
+pub const VALID_TO: &str = "valid_to";
+/// History column: whether the state lasts.
+pub const IS_CURRENT: &str = "is_current";
+/// History column: the load generation in which the state ended; NULL while it lasts.
+pub const ENDED_GENERATION: &str = "_ended_generation";
+/// History column: the change that ended the state; NULL while it lasts, empty when a full load
+/// ended it.
+pub const ENDED_SEQ: &str = "_ended_seq";
+
+/// The name of a source table's history table within the Silver database.
+pub fn history_name(contract: &TableContract) -> String {
+    format!("{}_history", contract.table.lake_table())
+}
+
+/// The history table, when the contract wants one: one row per state that a key ever had. A row is
+/// identified by the contract's key, `_generation` and `_change_seq`, which also give the order of a
+/// key's states.
+pub fn history(contract: &TableContract) -> Option<CatalogueTable> {
+    if !contract.history {
+        return None;
+    }
+    let mut columns = source_columns(contract, false);
+    columns.extend([
+        technical(
+            HISTORY_GENERATION,
+            LakeType::Long,
+            false,
+            "the full load, counted from 1, with or after which the state began",
+        ),
+        technical(SILVER_CHANGE_SEQ, LakeType::String, false, "the change that began the state"),
+        technical(VALID_FROM, LakeType::TimestampTz, false, "when the state began, UTC"),
+        technical(VALID_TO, LakeType::TimestampTz, true, "when it ended, UTC; empty if it lasts"),
+        technical(IS_CURRENT, LakeType::Boolean, false, "whether the state lasts"),
+        technical(
+            ENDED_GENERATION,
+            LakeType::Long,
+            true,
+            "the full load with or after which the state ended; empty if it lasts",
+        ),
+        technical(ENDED_SEQ, LakeType::String, true, "the change that ended it; empty if it lasts"),
+    ]);
+    Some(CatalogueTable { layer: Layer::Silver, name: history_name(contract), columns })
+}
+
 /// The quarantine table of a source table: one row per rejected change.
 pub fn quarantine(contract: &TableContract) -> CatalogueTable {
     let personal = |name: &str, about: &str| CatalogueColumn {
@@ -116,6 +181,12 @@ pub fn quarantine(contract: &TableContract) -> CatalogueTable {
         technical("change_seq", LakeType::String, false, "place in the source's order"),
         technical("rules", LakeType::String, false, "ids of the failed rules, comma between"),
         personal("record", "the raw row as JSON"),
+        technical(
+            "etag",
+            LakeType::String,
+            true,
+            "the version of that file: a reload writes another",
+        ),
         technical("quarantined_at", LakeType::TimestampTz, false, "when, UTC"),
     ];
     CatalogueTable { layer: Layer::Quarantine, name: contract.table.lake_table(), columns }
@@ -135,9 +206,33 @@ pub fn gold(model: &GoldModel) -> CatalogueTable {
 }
 
 pub(crate) fn of(tables: &[TableContract], models: &[GoldModel]) -> Vec<CatalogueTable> {
-    let layers = [bronze, silver, quarantine];
-    let by_layer = layers.iter().flat_map(|layer| tables.iter().map(layer));
-    by_layer.chain(models.iter().map(gold)).collect()
+    let bronze = tables.iter().map(bronze);
+    let silver = tables.iter().flat_map(|t| std::iter::once(silver(t)).chain(history(t)));
+    let quarantine = tables.iter().map(quarantine);
+    bronze.chain(silver).chain(quarantine).chain(models.iter().map(gold)).collect()
+}
+
+/// Two source tables whose lake tables would have one name, as `a.b_c` and `a_b.c`.
+pub(crate) fn check_names(tables: &[TableContract]) -> Findings {
+    let mut findings = Findings::default();
+    let mut owners = BTreeMap::new();
+    for contract in tables {
+        let history = contract.history.then(|| history_name(contract));
+        for name in std::iter::once(contract.table.lake_table()).chain(history) {
+            let Some(other) = owners.insert(name.clone(), contract) else { continue };
+            findings.push(Finding {
+                rule: TABLE_NAME,
+                file: contract.file.clone(),
+                line: 0,
+                message: format!(
+                    "`silver.{name}` would hold `{}` and `{}`",
+                    other.table, contract.table
+                ),
+                hint: "a lake table has one source; history tables end in `_history`".to_owned(),
+            });
+        }
+    }
+    findings
 }
 
 impl TableSelection {

@@ -147,12 +147,21 @@ pub struct Column {
     pub normalisers: Vec<Normaliser>,
     /// Applied to the normalised value; a failure quarantines the row.
     pub checks: Vec<Check>,
+    /// The source has the column only since some time: files may lack it, and it is NULL there.
+    pub added: bool,
+    /// Names that the column had before: files and the Silver table may still have one of them.
+    pub renamed_from: Vec<ColumnName>,
 }
 
 impl Column {
     /// The Silver type.
     pub fn lake_type(&self) -> LakeType {
         self.source_type.lake_type()
+    }
+
+    /// The names under which Bronze files may have the column: its own, then the earlier ones.
+    pub fn names(&self) -> impl Iterator<Item = &ColumnName> {
+        std::iter::once(&self.name).chain(&self.renamed_from)
     }
 }
 
@@ -224,6 +233,11 @@ pub struct TableContract {
     pub engine: Engine,
     /// How the table is loaded.
     pub load: LoadOptions,
+    /// Names of columns that the source does not have any more: files may have them and they are
+    /// not read; the Silver table loses them.
+    pub dropped: Vec<ColumnName>,
+    /// Whether the lake has `silver.<table>_history`, with every state that a row ever had.
+    pub history: bool,
     /// The file it was read from, for messages.
     pub file: String,
 }

@@ -153,6 +153,7 @@ impl Parts {
             }
         }
         let tables: Vec<TableContract> = self.tables.into_values().collect();
+        self.findings.extend(catalogue::check_names(&tables));
         let mut models = self.models;
         models.sort_by(|a, b| a.name.cmp(&b.name));
         if let Some((policy, _)) = &self.policy {

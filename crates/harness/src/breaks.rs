@@ -9,7 +9,7 @@ use medallion_definition::contract::TableContract;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::name::Layer;
 use medallion_tables::Operation;
-use medallion_tables::commit::{Change, commit};
+use medallion_tables::commit::{Branch, Change, commit};
 use medallion_tables::warehouse::Warehouse;
 use medallion_tables::writer::write_files;
 use medallion_transforms::spec;
@@ -98,8 +98,13 @@ pub async fn corrupt_silver(
         let summary = table.summary().cloned().unwrap_or_default();
         // The batch's own keys are kept, as an unnoticed corruption would leave them.
         let summary = summary.into_iter().filter(|(k, _)| k.starts_with("medallion.")).collect();
-        let change =
-            Change { operation: Operation::Overwrite, added, removed: vec![file], summary };
+        let change = Change {
+            operation: Operation::Overwrite,
+            added,
+            removed: vec![file],
+            summary,
+            branch: Branch::Main,
+        };
         commit(warehouse, &table, change).await.map_err(|e| point.failed(e))?;
         return Ok(key_text(contract, &rows, row));
     }

@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand};
 use medallion::exit;
 
 use crate::bench::{self, BenchOptions};
+use crate::conformance::{self, ConformanceOptions};
 use crate::e2e::{self, E2eOptions};
+use crate::model::{self, ModelOptions};
 use crate::process::supervise_main;
 use crate::replicate_command::{self, ReplicateOptions};
 use crate::report::Report;
@@ -29,6 +31,10 @@ enum Command {
     Up(E2eOptions),
     /// Random histories against a real MySQL, with replicators that are killed
     Soak(SoakOptions),
+    /// Score an engine by the conformance cases of Bronze to Silver
+    Conformance(ConformanceOptions),
+    /// Random histories of the Silver engine beside a naive model
+    Model(ModelOptions),
     /// Measure, beside programs that others wrote
     Bench(BenchOptions),
     /// One replicator, until standard input ends
@@ -49,9 +55,56 @@ impl Cli {
             Command::E2e(options) => scenario(&options),
             Command::Up(options) => scenario(&E2eOptions { up: true, ..options }),
             Command::Soak(options) => soaked(&options),
+            Command::Conformance(options) => scored(&options),
+            Command::Model(options) => modelled(&options),
             Command::Bench(options) => measured(&options),
             Command::Replicate(options) => replicate_command::run(options),
             Command::Supervise { arguments } => supervise_main(arguments),
+        }
+    }
+}
+
+fn modelled(options: &ModelOptions) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime cannot start: {error}");
+            return ExitCode::from(exit::BUG);
+        }
+    };
+    match runtime.block_on(model::run(options)) {
+        Ok(failures) if failures.is_empty() => {
+            println!("OK: every history's lake equals the model");
+            ExitCode::from(exit::OK)
+        }
+        Ok(failures) => {
+            println!("NOT OK: add these seeds to fixtures/model/seeds.txt");
+            for (seed, reason) in failures {
+                println!("  {seed} # {}", reason.lines().next().unwrap_or_default());
+            }
+            ExitCode::from(exit::FINDINGS)
+        }
+        Err(error) => {
+            eprintln!("{}", error.report());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn scored(options: &ConformanceOptions) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime cannot start: {error}");
+            return ExitCode::from(exit::BUG);
+        }
+    };
+    match runtime.block_on(conformance::run(options)) {
+        Ok(true) => ExitCode::from(exit::OK),
+        Ok(false) => ExitCode::from(exit::FINDINGS),
+        Err(error) => {
+            eprintln!("{}", error.report());
+            ExitCode::from(error.exit_code())
         }
     }
 }

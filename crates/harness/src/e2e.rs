@@ -1,6 +1,7 @@
 //! `cargo xtask e2e`: the whole lake on one machine, then its verification.
 
 mod options;
+mod program;
 mod source;
 mod steps;
 mod verification;
@@ -163,6 +164,7 @@ async fn lake(
     }
     steps::answer_as_persona(stack, report).await?;
     let mut found = verification::everything(stack, conn, &source, &written, report).await?;
+    found.extend(program::verify(stack, report).await?);
     if !found.is_empty() {
         // What was found is told; no later step may fail and hide it.
         return Ok(found);

@@ -66,10 +66,10 @@ fn difference(line: &str) -> Option<Difference> {
 }
 
 /// The Python of a virtual environment with these requirements, made unless it is there.
-pub(crate) async fn environment(
-    requirements: &Path,
-    folder: &Path,
-) -> Result<PathBuf, HarnessError> {
+///
+/// # Errors
+/// [`HarnessError::Readers`] when Python or its packages cannot be had.
+pub async fn environment(requirements: &Path, folder: &Path) -> Result<PathBuf, HarnessError> {
     let python = folder.join("bin/python");
     let wanted = std::fs::read_to_string(requirements)
         .map_err(|e| HarnessError::Readers(format!("{}: {e}", requirements.display())))?;

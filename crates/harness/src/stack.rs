@@ -209,7 +209,12 @@ fn job_variables(paths: &Paths) -> Vec<(String, String)> {
     .to_vec()
 }
 
-fn write_aws_files(work: &Path, region: &str, s3: &str, glue: &str) -> Result<(), HarnessError> {
+pub(crate) fn write_aws_files(
+    work: &Path,
+    region: &str,
+    s3: &str,
+    glue: &str,
+) -> Result<(), HarnessError> {
     let folder = work.join("aws");
     let config = format!(
         "[default]\nregion = {region}\nservices = local\n\n[services local]\n\
@@ -249,7 +254,8 @@ fn sdk_config(region: &str) -> SdkConfig {
         .build()
 }
 
-fn clients(
+/// Clients of local S3 and Glue endpoints.
+pub(crate) fn clients(
     environment: &Environment,
     s3: &str,
     glue: &str,

@@ -73,6 +73,8 @@ mod tests {
             description: String::new(),
             normalisers: Vec::new(),
             checks: Vec::new(),
+            added: false,
+            renamed_from: Vec::new(),
         }
     }
 
@@ -91,6 +93,8 @@ mod tests {
             buckets: 1,
             engine: Engine::Native,
             load: Default::default(),
+            dropped: Vec::new(),
+            history: false,
             file: "consents.toml".to_owned(),
         };
         let schema = bronze_schema(&contract);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use medallion_definition::name::{ModelName, TableId};
+use medallion_definition::name::ModelName;
 
 use crate::commands;
 use crate::error::CliError;
@@ -24,14 +24,11 @@ enum Command {
     /// Check the lake definition; prints all findings
     Check,
     /// Merge what is new in Bronze into a Silver table
-    Silver {
-        /// Source table, such as `crm.customers`
-        #[arg(long)]
-        table: TableId,
-        /// Print the plan and change nothing
-        #[arg(long)]
-        plan: bool,
-    },
+    Silver(commands::silver::Silver),
+    /// Compact, expire and clean up the Silver and quarantine tables of a source table
+    Maintain(commands::maintain::Maintain),
+    /// Compute a Silver table anew from Bronze, beside the live one, and swap them
+    Reprocess(commands::reprocess::Reprocess),
     /// Build and publish a Gold model
     Gold {
         /// Model, such as `customers_by_region`
@@ -41,6 +38,8 @@ enum Command {
         #[arg(long)]
         plan: bool,
     },
+    /// Compare a Silver table with its state computed anew from Bronze, or with the source
+    Verify(commands::verify::Verify),
     /// Ask a question as a group of the policy
     Query {
         /// Group, such as `marketing` or `operations-SP`
@@ -91,10 +90,15 @@ impl Cli {
     pub async fn run(self) -> Result<(), CliError> {
         match self.command {
             Command::Check => commands::check::run(&self.place),
-            Command::Silver { table, plan } => {
-                commands::silver::run(&self.place, &table, plan).await
+            Command::Silver(arguments) => commands::silver::run(&self.place, &arguments).await,
+            Command::Maintain(arguments) => commands::maintain::run(&self.place, &arguments).await,
+            Command::Reprocess(arguments) => {
+                commands::reprocess::run(&self.place, &arguments).await
             }
             Command::Gold { model, plan } => commands::gold::run(&self.place, &model, plan).await,
+            Command::Verify(arguments) => {
+                Box::pin(commands::verify::run(&self.place, &arguments)).await
+            }
             Command::Query { group, format, sql } => {
                 commands::query::run(&self.place, &group, format, &sql).await
             }
@@ -107,7 +111,8 @@ impl Cli {
             Command::Job { arguments } => {
                 let line = commands::job::line(&arguments)?;
                 let cli = Cli::try_parse_from(line).map_err(|e| CliError::Usage(e.to_string()))?;
-                Box::pin(cli.run()).await
+                let place = self.place.unless_given(cli.place, &arguments);
+                Box::pin(Cli { place, ..cli }.run()).await
             }
         }
     }

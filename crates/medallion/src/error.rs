@@ -8,11 +8,12 @@ use medallion_definition::finding::Findings;
 use medallion_governance::enforce::{QueryError, SessionError};
 use medallion_ingestion::dms::lint::DmsFinding;
 use medallion_tables::warehouse::WarehouseError;
-use medallion_transforms::error::{Advice, TransformError};
+use medallion_transforms::error::{Advice, TransformError, unavailable};
 
 use crate::commands::doctor::DoctorError;
 use crate::commands::new_table::NewTableError;
 use crate::exit;
+use crate::source_comparison::ComparisonError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,9 @@ pub enum CliError {
     /// No contract was written.
     #[error(transparent)]
     NewTable(#[from] NewTableError),
+    /// A table differs, or could not be verified.
+    #[error(transparent)]
+    Verify(#[from] ComparisonError),
     /// A job failed.
     #[error("the job failed")]
     Transform(#[from] TransformError),
@@ -113,6 +117,7 @@ impl CliError {
             | CliError::Stale(_) => exit::FINDINGS,
             CliError::Doctor(error) => error.exit_code(),
             CliError::NewTable(error) => error.exit_code(),
+            CliError::Verify(error) => error.exit_code(),
             CliError::Usage(_) => exit::USAGE,
             CliError::Unreadable { .. } | CliError::Unwritable { .. } | CliError::Session(_) => {
                 exit::OPERATOR
@@ -128,7 +133,9 @@ impl CliError {
                 Advice::Operator => exit::OPERATOR,
                 Advice::Bug => exit::BUG,
             },
-            CliError::Warehouse(error) => retry_or_operator(error.is_retryable()),
+            CliError::Warehouse(error) => {
+                retry_or_operator(error.is_retryable() || unavailable(error))
+            }
             CliError::Query(error) => query_exit_code(error),
             CliError::Print(_) => exit::BUG,
         }

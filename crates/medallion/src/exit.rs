@@ -12,3 +12,5 @@ pub const RETRYABLE: u8 = 4;
 pub const OPERATOR: u8 = 5;
 /// A defect of the program (EX_SOFTWARE of sysexits.h).
 pub const BUG: u8 = 70;
+/// Nobody reads standard output any more; the code of a program that SIGPIPE ended.
+pub const CLOSED: u8 = 141;

@@ -9,4 +9,6 @@ pub mod exit;
 pub mod files;
 pub mod governed;
 mod options;
+mod quantity;
+pub mod source_comparison;
 pub mod target;

@@ -45,6 +45,8 @@ pub(crate) fn contract(table: &str, key: &str, columns: &[(&str, &str)]) -> Tabl
         description: String::new(),
         normalisers: Vec::new(),
         checks: Vec::new(),
+        added: false,
+        renamed_from: Vec::new(),
     };
     TableContract {
         table: table.parse().unwrap(),
@@ -55,6 +57,8 @@ pub(crate) fn contract(table: &str, key: &str, columns: &[(&str, &str)]) -> Tabl
         buckets: 1,
         engine: Engine::Native,
         load: LoadOptions::default(),
+        dropped: Vec::new(),
+        history: false,
         file: "fixture.toml".to_owned(),
     }
 }

@@ -25,7 +25,7 @@ const SAMPLE: usize = 2_048;
 const SMALLEST_SAMPLE: usize = 64;
 
 /// A file that grows row group by row group.
-pub(crate) struct ParquetFile {
+pub struct ParquetFile {
     writer: ArrowWriter<Vec<u8>>,
 }
 
@@ -37,7 +37,7 @@ impl ParquetFile {
     ///
     /// # Errors
     /// [`ParquetError`] when a column has a type that Bronze does not know.
-    pub(crate) fn begin(first: &RecordBatch) -> Result<ParquetFile, ParquetError> {
+    pub fn begin(first: &RecordBatch) -> Result<ParquetFile, ParquetError> {
         let schema = first.schema();
         let mut properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
@@ -63,12 +63,18 @@ impl ParquetFile {
     }
 
     /// Adds rows.
-    pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
+    ///
+    /// # Errors
+    /// [`ParquetError`] when they are not of the first rows' schema.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
         self.writer.write(rows)
     }
 
     /// The whole file.
-    pub(crate) fn finish(self) -> Result<Bytes, ParquetError> {
+    ///
+    /// # Errors
+    /// [`ParquetError`] when the last rows cannot be encoded.
+    pub fn finish(self) -> Result<Bytes, ParquetError> {
         self.writer.into_inner().map(Bytes::from)
     }
 }

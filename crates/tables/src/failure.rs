@@ -65,7 +65,9 @@ fn by_code(status: u16, code: &str) -> Failure {
         "AlreadyExistsException" | "PreconditionFailed" => Failure::Exists,
         "ConcurrentModificationException" => Failure::Conflict,
         "NoSuchBucket" => Failure::Refused,
-        "SlowDown"
+        // Somebody gave the upload's parts back, or it was completed: another one may succeed.
+        "NoSuchUpload"
+        | "SlowDown"
         | "Throttling"
         | "ThrottlingException"
         | "TooManyRequestsException"

@@ -1,14 +1,17 @@
 //! The live files of a table, with what a commit needs to know about them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
 use iceberg::scan::FileScanTaskDeleteFile;
 use iceberg::spec::{
-    DataFile, Literal, Manifest, ManifestContentType, ManifestFile, PrimitiveLiteral,
+    DataContentType, DataFile, Literal, Manifest, ManifestContentType, ManifestFile,
+    PrimitiveLiteral,
 };
 use iceberg::{Error, ErrorKind, Result};
 
+use crate::reader::PATH_ID;
 use crate::table::{LakeTable, TableError};
 
 /// How many manifests are read at a time.
@@ -28,7 +31,7 @@ pub struct LiveFile {
     /// The sequence number at which the file was added.
     pub file_sequence_number: i64,
     pub(crate) manifest: String,
-    pub(crate) deletes: Vec<FileScanTaskDeleteFile>,
+    pub(crate) deletes: Vec<Arc<LiveFile>>,
 }
 
 impl LiveFile {
@@ -59,6 +62,67 @@ impl LiveFile {
     pub fn has_deletes(&self) -> bool {
         !self.deletes.is_empty()
     }
+
+    /// The data file whose rows this delete file deletes, when it is for one only: it says so, or
+    /// its bounds do.
+    pub(crate) fn deletes_from(&self) -> Option<String> {
+        named_data_file(&self.data_file)
+    }
+
+    /// The delete files that apply to this data file alone.
+    pub(crate) fn own_deletes(&self) -> impl Iterator<Item = &LiveFile> {
+        let deletes = self.deletes.iter().map(Arc::as_ref);
+        deletes.filter(|delete| delete.deletes_from().is_some())
+    }
+
+    /// The delete files as the crate's own scan wants them.
+    pub(crate) fn delete_tasks(&self) -> Vec<FileScanTaskDeleteFile> {
+        let task = |delete: &Arc<LiveFile>| {
+            FileScanTaskDeleteFile::builder()
+                .with_file_path(delete.path().to_owned())
+                .with_file_size_in_bytes(delete.size())
+                .with_file_type(delete.data_file.content_type())
+                .with_partition_spec_id(delete.spec_id)
+                .with_equality_ids(delete.data_file.equality_ids())
+                .build()
+        };
+        self.deletes.iter().map(task).collect()
+    }
+
+    /// Whether this delete file applies to the data file, as the specification has it.
+    fn applies_to(&self, file: &LiveFile, whole_table: bool) -> bool {
+        if let Some(path) = self.deletes_from() {
+            return path == file.path() && self.sequence_number >= file.sequence_number;
+        }
+        let place = |file: &LiveFile| (file.spec_id, file.data_file.partition().clone());
+        let same_place = place(self) == place(file);
+        match self.data_file.content_type() {
+            DataContentType::PositionDeletes => {
+                same_place && self.sequence_number >= file.sequence_number
+            }
+            DataContentType::EqualityDeletes => {
+                (same_place || whole_table) && self.sequence_number > file.sequence_number
+            }
+            DataContentType::Data => false,
+        }
+    }
+}
+
+/// The data file that a position delete file is for, when it is for one only: by its own field
+/// or, as Iceberg's Java implementation wrote it before there was that field, by bounds of its
+/// path column that are equal.
+pub(crate) fn named_data_file(delete: &DataFile) -> Option<String> {
+    if delete.content_type() != DataContentType::PositionDeletes {
+        return None;
+    }
+    delete.referenced_data_file().or_else(|| {
+        let low = delete.lower_bounds().get(&PATH_ID)?;
+        let high = delete.upper_bounds().get(&PATH_ID)?;
+        match low.literal() {
+            PrimitiveLiteral::String(path) if low == high => Some(path.clone()),
+            _ => None,
+        }
+    })
 }
 
 impl LakeTable {
@@ -87,7 +151,7 @@ impl LakeTable {
         let mut files = self.load_entries(wanted).await?;
         if content == ManifestContentType::Data && !others.is_empty() {
             let deletes = self.load_entries(others).await?;
-            self.attach_deletes(&mut files, deletes).await?;
+            attach_deletes(self, &mut files, deletes);
         }
         files.sort_by(|a, b| (a.bucket(), a.path()).cmp(&(b.bucket(), b.path())));
         Ok(files)
@@ -99,23 +163,6 @@ impl LakeTable {
             files.extend(live_entries(&manifest, &entries)?);
         }
         Ok(files)
-    }
-
-    /// Tells each data file which delete files apply to it: those that the crate's own scan
-    /// finds, less those that name another data file, which the scan of 0.10 does not heed.
-    async fn attach_deletes(&self, files: &mut [LiveFile], deletes: Vec<LiveFile>) -> Result<()> {
-        let named =
-            |file: LiveFile| Some((file.path().to_owned(), file.data_file.referenced_data_file()?));
-        let named: HashMap<String, String> = deletes.into_iter().filter_map(named).collect();
-        let scan = self.table.scan().select_empty().build()?;
-        let tasks = scan.plan_files().await?.map_ok(|task| (task.data_file_path, task.deletes));
-        let mut by_path: HashMap<String, Vec<FileScanTaskDeleteFile>> = tasks.try_collect().await?;
-        for file in files {
-            file.deletes = by_path.remove(file.path()).unwrap_or_default();
-            let path = file.data_file.file_path();
-            file.deletes.retain(|delete| named.get(&delete.file_path).is_none_or(|n| n == path));
-        }
-        Ok(())
     }
 
     /// Manifests of the current snapshot that hold live entries.
@@ -162,4 +209,27 @@ pub(crate) fn live_entries(manifest: &ManifestFile, entries: &Manifest) -> Resul
         })
     })
     .collect()
+}
+
+/// Tells each data file which delete files apply to it. Those for one data file are found by its
+/// path, all others are compared with every file.
+fn attach_deletes(table: &LakeTable, files: &mut [LiveFile], deletes: Vec<LiveFile>) {
+    let mut own: HashMap<String, Vec<Arc<LiveFile>>> = HashMap::new();
+    let mut wide: Vec<(Arc<LiveFile>, bool)> = Vec::new();
+    for delete in deletes.into_iter().map(Arc::new) {
+        match delete.deletes_from() {
+            Some(path) => own.entry(path).or_default().push(delete),
+            None => {
+                let spec = table.metadata().partition_spec_by_id(delete.spec_id);
+                wide.push((delete, spec.is_some_and(|spec| spec.is_unpartitioned())));
+            }
+        }
+    }
+    for file in files {
+        let mut applying = own.remove(file.path()).unwrap_or_default();
+        applying.retain(|delete| delete.applies_to(file, false));
+        let wide = wide.iter().filter(|(delete, everywhere)| delete.applies_to(file, *everywhere));
+        applying.extend(wide.map(|(delete, _)| Arc::clone(delete)));
+        file.deletes = applying;
+    }
 }

@@ -10,10 +10,14 @@
 
 pub mod catalog;
 pub mod commit;
+pub mod compaction;
 mod differences;
+pub mod evolution;
 mod failure;
 pub mod files;
+pub mod maintenance;
 pub mod provider;
+pub mod reader;
 pub mod scan;
 pub mod schema;
 pub mod storage;
@@ -25,4 +29,5 @@ pub mod warehouse;
 pub mod writer;
 
 pub use iceberg::TableIdent;
-pub use iceberg::spec::{DataFile, Operation};
+pub use iceberg::io::FileIO;
+pub use iceberg::spec::{DataFile, Operation, Snapshot, TableMetadata};

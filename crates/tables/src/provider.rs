@@ -27,7 +27,8 @@ pub struct LakeTableProvider {
 }
 
 impl LakeTableProvider {
-    /// The table's current snapshot, whatever is committed later.
+    /// The snapshot that the table is read at, whatever is committed later; no rows where it is
+    /// read at none.
     pub fn new(table: LakeTable) -> Self {
         LakeTableProvider { table }
     }

@@ -14,13 +14,13 @@ use crate::files::LiveFile;
 use crate::table::{LakeTable, TableError};
 
 /// Rows of a batch.
-const BATCH_ROWS: usize = 8192;
+pub(crate) const BATCH_ROWS: usize = 8192;
 
 /// Batches as they are read.
 pub type BatchStream = BoxStream<'static, Result<RecordBatch, TableError>>;
 
 impl LakeTable {
-    /// All rows of the current snapshot, in no order; deleted rows are left out. Columns come in
+    /// All rows of the snapshot that is read, in no order; deleted rows are left out. Columns come in
     /// the order asked for, or all in table order, in the types of [`LakeTable::arrow_schema`].
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl LakeTable {
             .with_data_file_format(DataFileFormat::Parquet)
             .with_schema(metadata.current_schema().clone())
             .with_project_field_ids(self.field_ids(&indices))
-            .with_deletes(file.deletes.clone())
+            .with_deletes(file.delete_tasks())
             .with_partition(Some(file.data_file.partition().clone()))
             .with_partition_spec(metadata.partition_spec_by_id(file.spec_id).cloned())
             .with_case_sensitive(true)
@@ -97,8 +97,10 @@ impl LakeTable {
 
     /// One task per live file, read by the current schema.
     pub(crate) async fn plan(&self, indices: &[usize]) -> Result<Vec<FileScanTask>, TableError> {
+        // Without a snapshot the crate would read the head of main.
+        let Some(snapshot) = self.snapshot_id() else { return Ok(Vec::new()) };
         let tasks = async {
-            let scan = self.table.scan().select_empty().build()?;
+            let scan = self.table.scan().snapshot_id(snapshot).select_empty().build()?;
             scan.plan_files().await?.try_collect::<Vec<_>>().await
         };
         let mut tasks = tasks.await.map_err(|source| self.files_error(source))?;

@@ -21,6 +21,14 @@ use medallion_definition::types::LakeType;
 /// values out of manifests and Parquet statistics.
 pub const PERSONAL_COLUMNS: &str = "medallion.personal-columns";
 
+/// Properties of every new table.
+const PROPERTIES: [(&str, &str); 4] = [
+    ("write.format.default", "parquet"),
+    ("write.parquet.compression-codec", "zstd"),
+    ("write.metadata.previous-versions-max", "100"),
+    ("write.metadata.delete-after-commit.enabled", "true"),
+];
+
 /// The zone of every `timestamptz` column in Arrow.
 pub const UTC_ZONE: &str = iceberg::arrow::UTC_TIME_ZONE;
 
@@ -61,6 +69,9 @@ pub struct FieldSpec {
     pub doc: String,
     /// How much it tells about a person.
     pub sensitivity: Sensitivity,
+    /// Names that the column had before, the latest first: an existing table's column of such a
+    /// name is this one.
+    pub renamed_from: Vec<String>,
 }
 
 /// A table to be made.
@@ -77,6 +88,8 @@ pub struct TableSpec {
     pub buckets: u32,
     /// Table properties beside those that follow from the fields.
     pub properties: BTreeMap<String, String>,
+    /// Names of columns that an existing table may lose.
+    pub dropped: Vec<String>,
 }
 
 impl TableSpec {
@@ -146,9 +159,7 @@ impl TableSpec {
 
     fn all_properties(&self) -> Result<HashMap<String, String>, SpecError> {
         let mut all: HashMap<String, String> =
-            [("write.format.default", "parquet"), ("write.parquet.compression-codec", "zstd")]
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into();
+            PROPERTIES.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         all.extend(self.properties.clone());
         let mut personal = Vec::new();
         for field in &self.fields {
@@ -158,14 +169,27 @@ impl TableSpec {
             if field.name.contains(',') {
                 return Err(SpecError::Comma(field.name.clone()));
             }
-            let name = &field.name;
-            all.insert(format!("write.metadata.metrics.column.{name}"), "counts".to_owned());
-            all.insert(format!("write.parquet.stats-enabled.column.{name}"), "false".to_owned());
-            personal.push(name.as_str());
+            all.extend(personal_properties(&field.name));
+            personal.push(field.name.as_str());
         }
         all.insert(PERSONAL_COLUMNS.to_owned(), personal.join(","));
         Ok(all)
     }
+}
+
+/// Iceberg's own properties of a personal column, for other engines.
+pub(crate) fn personal_properties(name: &str) -> [(String, String); 2] {
+    [
+        (format!("write.metadata.metrics.column.{name}"), "counts".to_owned()),
+        (format!("write.parquet.stats-enabled.column.{name}"), "false".to_owned()),
+    ]
+}
+
+/// The names that a table records as personal.
+pub(crate) fn personal_names(metadata: &TableMetadata) -> impl Iterator<Item = &str> {
+    let recorded = metadata.properties().get(PERSONAL_COLUMNS);
+    let names = recorded.map(String::as_str).unwrap_or_default().split(',');
+    names.filter(|name| !name.is_empty())
 }
 
 fn refused(source: iceberg::Error) -> SpecError {
@@ -312,6 +336,7 @@ mod tests {
             required,
             doc: format!("The {name}."),
             sensitivity: Sensitivity::Internal,
+            renamed_from: Vec::new(),
         }
     }
 
@@ -322,6 +347,7 @@ mod tests {
             key: key.iter().map(|&name| name.to_owned()).collect(),
             buckets,
             properties: BTreeMap::new(),
+            dropped: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
@@ -58,6 +59,15 @@ pub enum StoreError {
         /// The SDK's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The object is not the one that was listed: another one has been written since. Listing
+    /// again tells what to do.
+    #[error("`{key}` of bucket `{bucket}` was written again since it was listed")]
+    Changed {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
     /// Fewer bytes came than were asked for: the object is shorter than its metadata says.
     #[error("`{key}` of bucket `{bucket}` gave {got} bytes where {wanted} were asked for")]
     Short {
@@ -73,10 +83,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// True when the same request may succeed later.
+    /// True when the same work may succeed later; what was [`StoreError::Changed`] has to be
+    /// listed again before.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, StoreError::Unavailable { .. })
+        matches!(self, StoreError::Unavailable { .. } | StoreError::Changed { .. })
     }
+}
+
+/// An entity tag as HTTP writes it.
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
 }
 
 /// One object of a listing.
@@ -177,8 +193,29 @@ impl Bucket {
     /// # Errors
     /// [`StoreError::NotFound`] when there is none, or another [`StoreError`].
     pub async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
-        let request = self.client.get_object().bucket(&self.name).key(key);
-        let reply = request.send().await.map_err(|e| self.error(key, e))?;
+        self.read(self.client.get_object(), key).await
+    }
+
+    /// The whole object, if it still has this entity tag (`If-Match`; without quotes).
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when it has another one, else as [`Bucket::get`].
+    pub async fn get_matching(&self, key: &str, etag: &str) -> Result<Bytes, StoreError> {
+        self.read(self.client.get_object().if_match(quoted(etag)), key).await
+    }
+
+    async fn read(&self, request: GetObjectFluentBuilder, key: &str) -> Result<Bytes, StoreError> {
+        let conditional = request.get_if_match().is_some();
+        let sent = request.bucket(&self.name).key(key).send().await;
+        let reply = sent.map_err(|error| match self.error(key, error) {
+            // 412: the only condition of a read is the entity tag.
+            StoreError::Refused { bucket, key, code, .. }
+                if conditional && code.starts_with("412") =>
+            {
+                StoreError::Changed { bucket, key }
+            }
+            error => error,
+        })?;
         let body = reply.body.collect().await.map_err(|e| self.broken(key, e))?;
         Ok(body.into_bytes())
     }
@@ -188,14 +225,34 @@ impl Bucket {
     /// # Errors
     /// [`StoreError::Short`] when the object ends before the range does, or another one.
     pub async fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read_range(self.client.get_object(), key, range).await
+    }
+
+    /// A range of bytes of the object, if it still has this entity tag (`If-Match`).
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] when it has another one, else as [`Bucket::get_range`].
+    pub async fn get_range_matching(
+        &self,
+        key: &str,
+        etag: &str,
+        range: Range<u64>,
+    ) -> Result<Bytes, StoreError> {
+        self.read_range(self.client.get_object().if_match(quoted(etag)), key, range).await
+    }
+
+    async fn read_range(
+        &self,
+        request: GetObjectFluentBuilder,
+        key: &str,
+        range: Range<u64>,
+    ) -> Result<Bytes, StoreError> {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
         let wanted = range.end - range.start;
         let header = format!("bytes={}-{}", range.start, range.end - 1);
-        let request = self.client.get_object().bucket(&self.name).key(key).range(header);
-        let reply = request.send().await.map_err(|e| self.error(key, e))?;
-        let body = reply.body.collect().await.map_err(|e| self.broken(key, e))?.into_bytes();
+        let body = self.read(request.range(header), key).await?;
         let got = body.len() as u64;
         if got == wanted {
             return Ok(body);

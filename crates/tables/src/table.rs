@@ -11,7 +11,8 @@ use iceberg::table::Table;
 use iceberg::transform::create_transform_function;
 use iceberg::{Runtime, TableIdent};
 
-use crate::schema::PERSONAL_COLUMNS;
+use crate::reader::Footers;
+use crate::schema::personal_names;
 
 /// Why a table could not be understood, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,22 @@ pub enum TableError {
         /// The column.
         column: String,
     },
+    /// There is no such snapshot, or no longer: a bug of the caller, or history that expired.
+    #[error("table `{table}` has no snapshot {snapshot}")]
+    UnknownSnapshot {
+        /// The table.
+        table: String,
+        /// The snapshot's id.
+        snapshot: i64,
+    },
+    /// There is no such branch: a bug of the caller.
+    #[error("table `{table}` has no branch `{branch}`")]
+    UnknownBranch {
+        /// The table.
+        table: String,
+        /// The branch.
+        branch: String,
+    },
     /// A column recorded as personal is gone or renamed, so its values cannot be protected: the
     /// operator's business.
     #[error("table `{table}` records `{column}` as personal, but has no such column")]
@@ -50,6 +67,14 @@ pub enum TableError {
         /// What does not fit; names and types only, no values.
         reason: String,
     },
+    /// Files are partitioned in a way that is not written here: the operator's business.
+    #[error("table `{table}` is partitioned by other than the bucket of one column: {reason}")]
+    Partitioning {
+        /// The table.
+        table: String,
+        /// What is not understood.
+        reason: &'static str,
+    },
     /// Arrow or Parquet failed on data of this table: a bug.
     #[error("rows of table `{table}` cannot be encoded or decoded")]
     Rows {
@@ -66,19 +91,27 @@ impl TableError {
         match self {
             TableError::Files { source, .. } => source.retryable(),
             TableError::UnknownColumn { .. }
+            | TableError::UnknownSnapshot { .. }
+            | TableError::UnknownBranch { .. }
             | TableError::PersonalColumnGone { .. }
             | TableError::Misfit { .. }
+            | TableError::Partitioning { .. }
             | TableError::Rows { .. } => false,
         }
     }
 }
 
 /// A table at one metadata file: immutable, cheap to clone, one snapshot for every reader of it.
+/// That snapshot is the head of main, unless the table came from [`LakeTable::at_branch`] or
+/// [`LakeTable::at_snapshot`].
 #[derive(Clone, Debug)]
 pub struct LakeTable {
     pub(crate) table: Table,
     location: String,
     arrow_schema: SchemaRef,
+    snapshot: Option<SnapshotRef>,
+    /// Shared by all views of the table.
+    pub(crate) footers: Arc<Footers>,
 }
 
 impl LakeTable {
@@ -96,6 +129,7 @@ impl LakeTable {
         let files = |e| TableError::Files { table: name.clone(), source: Box::new(e) };
         let location = metadata_location.into();
         let schema = iceberg::arrow::schema_to_arrow_schema(metadata.current_schema());
+        let snapshot = metadata.current_snapshot().cloned();
         let table = Table::builder()
             .file_io(file_io)
             .metadata_location(location.clone())
@@ -104,7 +138,39 @@ impl LakeTable {
             .runtime(Runtime::try_current().map_err(files)?)
             .build()
             .map_err(files)?;
-        Ok(LakeTable { table, location, arrow_schema: plain(&schema.map_err(files)?) })
+        let arrow_schema = plain(&schema.map_err(files)?);
+        let footers = Arc::default();
+        Ok(LakeTable { table, location, arrow_schema, snapshot, footers })
+    }
+
+    /// The same table read at another of its snapshots, by the table's current schema.
+    ///
+    /// # Errors
+    /// [`TableError::UnknownSnapshot`] when there is none with this id, or none any more.
+    pub fn at_snapshot(&self, id: i64) -> Result<LakeTable, TableError> {
+        let snapshot = self.metadata().snapshot_by_id(id).cloned();
+        let unknown = || TableError::UnknownSnapshot { table: self.name(), snapshot: id };
+        Ok(LakeTable { snapshot: Some(snapshot.ok_or_else(unknown)?), ..self.clone() })
+    }
+
+    /// The same table read at the head of a branch (or at a tag).
+    ///
+    /// # Errors
+    /// [`TableError::UnknownBranch`] when there is no branch of this name.
+    pub fn at_branch(&self, name: &str) -> Result<LakeTable, TableError> {
+        let snapshot = self.metadata().snapshot_for_ref(name).cloned();
+        let unknown = || TableError::UnknownBranch { table: self.name(), branch: name.to_owned() };
+        Ok(LakeTable { snapshot: Some(snapshot.ok_or_else(unknown)?), ..self.clone() })
+    }
+
+    /// The same table read at the head of main.
+    pub fn at_main(&self) -> LakeTable {
+        LakeTable { snapshot: self.metadata().current_snapshot().cloned(), ..self.clone() }
+    }
+
+    /// The same table read as if it had never been written: without any row.
+    pub fn at_nothing(&self) -> LakeTable {
+        LakeTable { snapshot: None, ..self.clone() }
     }
 
     /// Database and name.
@@ -137,17 +203,17 @@ impl LakeTable {
         &self.arrow_schema
     }
 
-    /// The current snapshot, or nothing for a table that was never written.
+    /// The snapshot that is read, or nothing for a table that was never written, or is read so.
     pub fn snapshot_id(&self) -> Option<i64> {
-        self.metadata().current_snapshot_id()
+        self.current_snapshot().map(|snapshot| snapshot.snapshot_id())
     }
 
-    /// The summary of the current snapshot, without the operation.
+    /// The summary of that snapshot, without the operation.
     pub fn summary(&self) -> Option<&HashMap<String, String>> {
-        self.metadata().current_snapshot().map(|s| &s.summary().additional_properties)
+        self.current_snapshot().map(|s| &s.summary().additional_properties)
     }
 
-    /// The snapshots of the main branch along parent links, newest first; it ends where older
+    /// That snapshot and those before it along parent links, newest first; it ends where older
     /// ones have been expired.
     pub fn history(&self) -> Vec<&Snapshot> {
         let mut found: Vec<&Snapshot> = Vec::new();
@@ -176,9 +242,7 @@ impl LakeTable {
     /// # Errors
     /// [`TableError::PersonalColumnGone`] when a recorded column is not in the current schema.
     pub fn personal_columns(&self) -> Result<BTreeSet<&str>, TableError> {
-        let recorded = self.metadata().properties().get(PERSONAL_COLUMNS);
-        let names = recorded.map(String::as_str).unwrap_or_default().split(',');
-        let names: BTreeSet<&str> = names.filter(|name| !name.is_empty()).collect();
+        let names: BTreeSet<&str> = personal_names(self.metadata()).collect();
         match names.iter().find(|name| self.arrow_schema.index_of(name).is_err()) {
             None => Ok(names),
             Some(gone) => Err(TableError::PersonalColumnGone {
@@ -192,13 +256,15 @@ impl LakeTable {
     /// the table is unpartitioned. NULL has no bucket.
     ///
     /// # Errors
-    /// [`TableError::Files`] when the values' type is not the column's.
+    /// [`TableError::Files`] when the values' type is not the column's;
+    /// [`TableError::Partitioning`] when the table is partitioned by other than a bucket.
     pub fn buckets_of(&self, values: &ArrayRef) -> Result<Option<Int32Array>, TableError> {
         let Some(field) = self.partition_field() else { return Ok(None) };
         let transform = create_transform_function(&field.transform);
         let buckets = transform.and_then(|transform| transform.transform(Arc::clone(values)));
         let buckets = buckets.map_err(|source| self.files_error(source))?;
-        Ok(Some(buckets.as_primitive::<Int32Type>().clone()))
+        let numbers = buckets.as_primitive_opt::<Int32Type>().cloned();
+        numbers.map(Some).ok_or_else(|| self.partitioning("its partitions have no numbers"))
     }
 
     /// The name of the column whose hash decides a row's bucket.
@@ -211,12 +277,17 @@ impl LakeTable {
         self.metadata().default_partition_spec().fields().first()
     }
 
+    /// The snapshot that is read.
     pub(crate) fn current_snapshot(&self) -> Option<&SnapshotRef> {
-        self.metadata().current_snapshot()
+        self.snapshot.as_ref()
     }
 
     pub(crate) fn files_error(&self, source: iceberg::Error) -> TableError {
         TableError::Files { table: self.name(), source: Box::new(source) }
+    }
+
+    pub(crate) fn partitioning(&self, reason: &'static str) -> TableError {
+        TableError::Partitioning { table: self.name(), reason }
     }
 
     pub(crate) fn rows_error(

@@ -1,17 +1,21 @@
-//! Bronze as a table that can be queried: every file of a source table, read at query time.
+//! Bronze as a table that can be queried: every file of a source table, streamed at query time.
 
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
-use datafusion::datasource::{MemTable, TableType};
+use datafusion::datasource::TableType;
 use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::{StreamExt, TryStreamExt};
 use medallion_definition::catalogue::CatalogueTable;
 use medallion_definition::contract::TableContract;
 use medallion_ingestion::layout::{BronzeKey, table_prefix};
@@ -19,11 +23,12 @@ use medallion_tables::schema::arrow_type;
 use medallion_tables::store::Bucket;
 
 use crate::bronze::{self, Changes};
+use crate::record::BatchFile;
 
 /// The Bronze files of one source table.
 #[derive(Debug)]
 pub struct BronzeTable {
-    contract: TableContract,
+    contract: Arc<TableContract>,
     schema: SchemaRef,
     bucket: Bucket,
 }
@@ -34,34 +39,14 @@ impl BronzeTable {
         let fields =
             table.columns.iter().map(|c| Field::new(&c.name, arrow_type(c.lake_type), c.nullable));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        BronzeTable { contract: contract.clone(), schema, bucket }
+        BronzeTable { contract: Arc::new(contract.clone()), schema, bucket }
     }
 
-    async fn batches(&self) -> Result<Vec<RecordBatch>> {
-        let external = |e: Box<dyn std::error::Error + Send + Sync>| DataFusionError::External(e);
-        let prefix = table_prefix(&self.contract.table);
-        let objects = self.bucket.list(&prefix).await.map_err(|e| external(Box::new(e)))?;
-        let mut batches = Vec::new();
-        for object in objects.iter().filter(|o| o.key.parse::<BronzeKey>().is_ok()) {
-            let content = self.bucket.get(&object.key).await.map_err(|e| external(Box::new(e)))?;
-            let changes = bronze::read(&self.contract, &object.key, 0, content)
-                .map_err(|e| external(Box::new(e)))?;
-            batches.push(self.batch(&changes)?);
-        }
-        Ok(batches)
-    }
-
-    fn batch(&self, changes: &Changes) -> Result<RecordBatch> {
-        let times = changes.changed_at.iter().map(|t| {
-            let time = t.and_then(chrono::DateTime::from_timestamp_micros);
-            time.map(|t| t.format("%Y-%m-%d %H:%M:%S%.6f").to_string())
-        });
-        let mut columns: Vec<ArrayRef> =
-            vec![Arc::new(changes.op.clone()), Arc::new(times.collect::<StringArray>())];
-        columns.extend(changes.source.columns().iter().cloned());
-        columns.extend(changes.before.columns().iter().cloned());
-        columns.push(Arc::new(changes.seq.clone()));
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    async fn files(&self) -> Result<Vec<BatchFile>> {
+        let listed = self.bucket.list(&table_prefix(&self.contract.table)).await;
+        let objects = listed.map_err(|e| DataFusionError::External(Box::new(e)))?;
+        let bronze = objects.into_iter().filter(|o| o.key.parse::<BronzeKey>().is_ok());
+        Ok(bronze.map(|o| BatchFile { key: o.key, etag: o.etag, size: o.size }).collect())
     }
 }
 
@@ -83,10 +68,77 @@ impl TableProvider for BronzeTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        filters: &[Expr],
+        _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let rows = MemTable::try_new(self.schema(), vec![self.batches().await?])?;
-        rows.scan(state, projection, filters, limit).await
+        let files = self.files().await?;
+        let parts = state.config().target_partitions().clamp(1, files.len().max(1));
+        let mut shares = vec![Vec::new(); parts];
+        for (i, file) in files.into_iter().enumerate() {
+            shares[i % parts].push(file);
+        }
+        let streams = shares.into_iter().map(|files| {
+            let (contract, schema) = (Arc::clone(&self.contract), Arc::clone(&self.schema));
+            let share = Share { contract, schema, bucket: self.bucket.clone(), files };
+            Arc::new(share) as Arc<dyn PartitionStream>
+        });
+        let schema = Arc::clone(&self.schema);
+        let plan =
+            StreamingTableExec::try_new(schema, streams.collect(), projection, [], false, limit)?;
+        Ok(Arc::new(plan))
     }
+}
+
+/// The files that one partition of the plan reads, one after the other.
+#[derive(Clone, Debug)]
+struct Share {
+    contract: Arc<TableContract>,
+    schema: SchemaRef,
+    bucket: Bucket,
+    files: Vec<BatchFile>,
+}
+
+impl PartitionStream for Share {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let external = |e| DataFusionError::External(Box::new(e));
+        let share = self.clone();
+        let changes = futures::stream::iter(self.files.clone()).then(move |file| {
+            let share = share.clone();
+            async move { bronze::open(&share.bucket, &share.contract, &file, 0).await }
+        });
+        let schema = Arc::clone(&self.schema);
+        let batches = changes
+            .try_flatten()
+            .map(move |changes| batch(&schema, &changes.map_err(external)?))
+            .boxed();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
+    }
+}
+
+fn batch(schema: &SchemaRef, changes: &Changes) -> Result<RecordBatch> {
+    let mut columns: Vec<ArrayRef> =
+        vec![Arc::new(changes.op.clone()), Arc::new(texts(&changes.changed_at))];
+    columns.extend(changes.source.columns().iter().cloned());
+    columns.extend(changes.before.columns().iter().cloned());
+    columns.push(Arc::new(changes.seq.clone()));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// Times as DMS writes them.
+fn texts(times: &TimestampMicrosecondArray) -> StringArray {
+    let mut out = StringBuilder::new();
+    let mut last = (None, String::new());
+    for micros in times {
+        if last.0 != micros {
+            let time = micros.and_then(chrono::DateTime::from_timestamp_micros);
+            let text = time.map(|t| t.format("%Y-%m-%d %H:%M:%S%.6f").to_string());
+            last = (micros, text.unwrap_or_default());
+        }
+        out.append_option(micros.map(|_| &last.1));
+    }
+    out.finish()
 }

@@ -2,6 +2,7 @@
 
 use medallion_definition::name::TableId;
 use medallion_tables::commit::CommitError;
+use medallion_tables::maintenance::MaintenanceError;
 use medallion_tables::store::StoreError;
 use medallion_tables::table::TableError;
 use medallion_tables::warehouse::WarehouseError;
@@ -29,6 +30,9 @@ pub enum TransformError {
         #[source]
         source: Box<CommitError>,
     },
+    /// A table could not be maintained. Its rows are untouched.
+    #[error("a table of the lake cannot be maintained")]
+    Maintenance(#[source] Box<MaintenanceError>),
     /// A Bronze file cannot be used as it is.
     #[error("the Bronze file `{key}` cannot be used: {reason}")]
     BronzeFile {
@@ -37,8 +41,34 @@ pub enum TransformError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A check or row rule of the contract panicked on a row of a Bronze file.
+    #[error(
+        "a check or row rule of the contract breaks on a row of the Bronze file `{key}`\n    \
+         hint: functions of SQL may break on values at the end of their types, as `date_trunc` \
+         does beyond the year 2261; guard the row rule with CASE"
+    )]
+    RulesBroke {
+        /// The object's key.
+        key: String,
+    },
+    /// Bronze was copied before the table was first written, and arrival does not tell which
+    /// change files follow the full load.
+    #[error(
+        "the Bronze file `{key}` came before the full load, but was written long before it came: \
+         Bronze was copied, so that times of arrival do not tell which changes follow the load\n    \
+         hint: `medallion silver --load-began <time>` says when the full load began; change files \
+         whose names are older belong to an earlier one"
+    )]
+    LoadUnclear {
+        /// The object's key.
+        key: String,
+    },
     /// A Bronze file that was already applied has changed since.
-    #[error("the Bronze file `{key}` was applied with another content")]
+    #[error(
+        "the Bronze file `{key}` was applied with another content\n    \
+         hint: put the file back as it was, or compute the table anew from what Bronze has now \
+         with `medallion reprocess --from start`"
+    )]
     Reloaded {
         /// The object's key.
         key: String,
@@ -121,9 +151,71 @@ pub enum TransformError {
         /// Which promise is broken.
         reason: String,
     },
+    /// Local disk could not hold the events that memory has no room for.
+    #[error(
+        "the events of a batch cannot be spilled to local disk\n    \
+         hint: `TMPDIR` names the folder; `--memory` is what may be held without it"
+    )]
+    Spill {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A part of the work was lost: it panicked.
+    #[error("a part of the work on a batch was lost")]
+    Task {
+        /// What became of it.
+        #[source]
+        source: tokio::task::JoinError,
+    },
     /// Arrow refused an operation that the types should allow.
     #[error("an Arrow operation failed")]
     Arrow(#[from] arrow::error::ArrowError),
+    /// A table cannot be rebuilt from a point, since nothing is left of it.
+    #[error(
+        "`{table}` cannot be reprocessed from `{point}`: {reason}\n    \
+         hint: the oldest point is `{oldest}`; `--from start` rebuilds everything"
+    )]
+    PointUnreachable {
+        /// The source table.
+        table: String,
+        /// The point.
+        point: String,
+        /// What is in the way.
+        reason: &'static str,
+        /// The oldest point that is left.
+        oldest: String,
+    },
+    /// A table to be rebuilt was never written.
+    #[error("`{table}` was never written\n    hint: `medallion silver` writes it")]
+    NothingApplied {
+        /// The source table.
+        table: String,
+    },
+    /// A table to be rebuilt is about to be replaced anyway.
+    #[error(
+        "`{table}` is not reprocessed, since a new full load is there: {sign}\n    \
+         hint: `medallion silver` replaces the table by it, by the rules as they are now"
+    )]
+    NewLoad {
+        /// The source table.
+        table: String,
+        /// What shows that the table was loaded anew.
+        sign: String,
+    },
+    /// Bronze no longer holds what a table was made from: a rebuild would lose rows.
+    #[error(
+        "`{table}` cannot be reprocessed from `{point}`: Bronze no longer holds {lost}\n    \
+         hint: put it back, or reprocess from a later point"
+    )]
+    BronzeGone {
+        /// The source table.
+        table: String,
+        /// The point.
+        point: String,
+        /// Which file.
+        lost: String,
+    },
     /// A batch record in the lake cannot be read.
     #[error("the batch record `{key}` cannot be read: {reason}")]
     BatchRecord {
@@ -163,6 +255,12 @@ impl From<StoreError> for TransformError {
     }
 }
 
+impl From<MaintenanceError> for TransformError {
+    fn from(source: MaintenanceError) -> TransformError {
+        TransformError::Maintenance(Box::new(source))
+    }
+}
+
 impl TransformError {
     pub(crate) fn commit(table: impl ToString, source: CommitError) -> TransformError {
         TransformError::Commit { table: table.to_string(), source: Box::new(source) }
@@ -184,11 +282,16 @@ impl TransformError {
                 retry_or_operator(source.is_retryable() || unavailable(source.as_ref()))
             }
             TransformError::Store(source) => retry_or_operator(source.is_retryable()),
+            TransformError::Maintenance(source) => {
+                retry_or_operator(source.is_retryable() || unavailable(source.as_ref()))
+            }
             TransformError::Commit { source, .. } => {
                 retry_or_operator(source.is_retryable() || unavailable(source.as_ref()))
             }
             TransformError::Evaluation { retryable, .. } => retry_or_operator(*retryable),
             TransformError::BronzeFile { .. }
+            | TransformError::RulesBroke { .. }
+            | TransformError::LoadUnclear { .. }
             | TransformError::Reloaded { .. }
             | TransformError::Quality { .. }
             | TransformError::UnknownInput { .. }
@@ -196,15 +299,22 @@ impl TransformError {
             | TransformError::Circle { .. }
             | TransformError::Query { .. }
             | TransformError::Check { .. }
-            | TransformError::BatchRecord { .. } => Advice::Operator,
-            TransformError::Balance { .. } | TransformError::Arrow(_) => Advice::Bug,
+            | TransformError::BatchRecord { .. }
+            | TransformError::PointUnreachable { .. }
+            | TransformError::NothingApplied { .. }
+            | TransformError::NewLoad { .. }
+            | TransformError::BronzeGone { .. }
+            | TransformError::Spill { .. } => Advice::Operator,
+            TransformError::Balance { .. }
+            | TransformError::Arrow(_)
+            | TransformError::Task { .. } => Advice::Bug,
         }
     }
 }
 
 /// True when somewhere below the error S3 could not serve a request for the time being. Iceberg
 /// and Parquet wrap our storage's errors and lose their class on the way.
-pub(crate) fn unavailable(error: &(dyn std::error::Error + 'static)) -> bool {
+pub fn unavailable(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |e| e.source())
         .any(|e| e.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable))
 }

@@ -20,7 +20,7 @@ use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::{ColumnName, Layer};
 use medallion_tables::Operation;
-use medallion_tables::commit::{Change, commit};
+use medallion_tables::commit::{Branch, Change, commit};
 use medallion_tables::provider::LakeTableProvider;
 use medallion_tables::schema::arrow_type;
 use medallion_tables::table::LakeTable;
@@ -256,7 +256,13 @@ impl GoldJob<'_> {
             (summary::MODEL.to_owned(), self.fingerprint()),
             (summary::CODE_VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ]);
-        let change = Change { operation: Operation::Overwrite, added, removed, summary };
+        let change = Change {
+            operation: Operation::Overwrite,
+            added,
+            removed,
+            summary,
+            branch: Branch::Main,
+        };
         let committed = commit(self.warehouse, &base, change).await.map_err(|source| {
             TransformError::commit(format!("gold.{}", self.model.name), source)
         })?;

@@ -3,16 +3,19 @@
 //! Each job is a plan, a value that can be printed, and an execution that makes no choices of
 //! its own: [`silver::SilverJob`] and [`gold::GoldJob`].
 
-mod batch;
 pub mod bronze;
 pub mod bronze_table;
-mod consolidate;
 pub mod error;
 mod file_order;
 pub mod gold;
+pub mod history;
+pub mod maintenance;
 mod merge;
+pub mod plan;
 pub mod quality;
-mod quarantine;
+pub mod record;
+pub mod reprocess;
 pub mod silver;
 pub mod spec;
 pub mod summary;
+pub mod verify;

@@ -3,21 +3,36 @@
 use std::collections::BTreeMap;
 
 use medallion_tables::commit::CommitError;
+use medallion_tables::store::StoreError;
 
-pub use crate::batch::{BATCH_BYTES, LOOK_BACK, SilverJob, SilverPlan};
 use crate::error::TransformError;
-pub use crate::merge::Balance;
-use crate::merge::{self, Merged};
-use crate::quality::QualityPlan;
+use crate::history::HistoryOutcome;
+use crate::merge::{self, Merged, Target};
+pub use crate::merge::{Balance, Consolidated, consolidate};
+pub use crate::plan::{
+    BATCH_BYTES, FILE_BYTES, LOOK_BACK, MEMORY_BYTES, SETTLE, SilverJob, SilverPlan, Waiting,
+};
 
 /// How often a batch is planned again after losing a race.
-const ATTEMPTS: usize = 5;
+pub(crate) const ATTEMPTS: usize = 5;
 
-/// What a run did.
+/// What a run did to the tables of a contract.
+#[derive(Debug)]
+pub struct SilverRun {
+    /// To the Silver table.
+    pub silver: SilverOutcome,
+    /// To the history table, when the contract wants one. Whatever it fails with, Silver is
+    /// committed.
+    pub history: Result<Option<HistoryOutcome>, TransformError>,
+}
+
+/// What a run did to the Silver table.
 #[derive(Clone, Debug)]
 pub enum SilverOutcome {
     /// No new file: nothing was written.
     UpToDate,
+    /// A new full load may not be complete: nothing was written.
+    Waiting(Waiting),
     /// One batch or more was committed.
     Committed {
         /// The number of Bronze files applied, over all batches of the run.
@@ -28,62 +43,92 @@ pub enum SilverOutcome {
         warnings: BTreeMap<String, u64>,
         /// The new snapshot.
         snapshot: i64,
+        /// Set when a new full load that may not be complete stopped the run.
+        waiting: Option<Waiting>,
     },
 }
 
 impl From<Merged> for SilverOutcome {
     fn from(merged: Merged) -> SilverOutcome {
         let Merged { files, balance, warnings, snapshot } = merged;
-        SilverOutcome::Committed { files, balance, warnings, snapshot }
+        SilverOutcome::Committed { files, balance, warnings, snapshot, waiting: None }
     }
 }
 
 impl SilverOutcome {
     /// Both batches together.
     fn and(self, later: SilverOutcome) -> SilverOutcome {
-        match (self, later) {
-            (done, SilverOutcome::UpToDate) => done,
-            (SilverOutcome::UpToDate, later) => later,
-            (
-                SilverOutcome::Committed { files: a, balance: x, warnings: mut all, .. },
-                SilverOutcome::Committed { files: b, balance: y, warnings, snapshot },
-            ) => {
-                for (rule, count) in warnings {
-                    *all.entry(rule).or_default() += count;
+        let SilverOutcome::Committed { files, balance, mut warnings, snapshot, .. } = self else {
+            return later;
+        };
+        match later {
+            SilverOutcome::UpToDate => {
+                SilverOutcome::Committed { files, balance, warnings, snapshot, waiting: None }
+            }
+            SilverOutcome::Waiting(waiting) => {
+                let waiting = Some(waiting);
+                SilverOutcome::Committed { files, balance, warnings, snapshot, waiting }
+            }
+            SilverOutcome::Committed {
+                files: more,
+                balance: rows,
+                warnings: others,
+                snapshot,
+                waiting,
+            } => {
+                for (rule, count) in others {
+                    *warnings.entry(rule).or_default() += count;
                 }
-                SilverOutcome::Committed { files: a + b, balance: x + y, warnings: all, snapshot }
+                let (files, balance) = (files + more, balance + rows);
+                SilverOutcome::Committed { files, balance, warnings, snapshot, waiting }
             }
         }
     }
 }
 
 impl SilverJob<'_> {
-    /// Plans and applies batches until the commit succeeds; a lost race is planned again.
+    /// Plans and applies batches until nothing is left, to Silver and then to the history, when the
+    /// contract wants one; a lost race is planned again.
     ///
     /// # Errors
-    /// Any [`TransformError`]; the table is then as it was.
-    pub async fn run(&self) -> Result<SilverOutcome, TransformError> {
-        let quality = QualityPlan::new(self.contract)
-            .map_err(|source| TransformError::quality(&self.contract.table, source))?;
+    /// Any [`TransformError`] of the Silver table, which then is as its last batch left it; the
+    /// history is not touched.
+    pub async fn run(&self) -> Result<SilverRun, TransformError> {
+        let silver = self.run_silver().await?;
+        let history = self.run_history().await;
+        Ok(SilverRun { silver, history })
+    }
+
+    async fn run_silver(&self) -> Result<SilverOutcome, TransformError> {
         let mut attempt = 1;
         let mut done = SilverOutcome::UpToDate;
         loop {
             let base = self.table().await?;
             let plan = self.plan(Some(&base)).await?;
+            if let Some(waiting) = plan.waiting {
+                return Ok(done.and(SilverOutcome::Waiting(waiting)));
+            }
             if plan.files.is_empty() {
                 return Ok(done);
             }
-            match merge::apply(self, &quality, &base, &plan).await {
-                Err(TransformError::Commit { source, .. })
-                    if attempt < ATTEMPTS && matches!(*source, CommitError::Conflict { .. }) =>
-                {
-                    attempt += 1;
-                }
+            match merge::apply(self, Target::Main, &base, &plan).await {
+                Err(error) if attempt < ATTEMPTS && is_overtaken(&error) => attempt += 1,
                 result => {
                     done = done.and(result?.into());
                     attempt = 1;
                 }
             }
         }
+    }
+}
+
+/// True when the table or a Bronze file changed while the batch was worked on.
+pub(crate) fn is_overtaken(error: &TransformError) -> bool {
+    match error {
+        TransformError::Commit { source, .. } => {
+            matches!(**source, CommitError::Conflict { .. })
+        }
+        TransformError::Store(source) => matches!(**source, StoreError::Changed { .. }),
+        _ => false,
     }
 }

@@ -10,7 +10,7 @@ use crate::contract::{
 };
 use crate::finding::{Findings, RuleId};
 use crate::name::ColumnName;
-use crate::read::load;
+use crate::read::{evolution, load};
 use crate::section::{At, Reader, Section};
 use crate::types::LakeType;
 
@@ -55,8 +55,15 @@ fn contract(root: &Section<'_>) -> Option<TableContract> {
     let columns = root.each("column", "[[column]]", column);
     let row_rules = root.each("row_rule", "[[row_rule]]", row_rule);
     let load = load::read(root, &columns);
+    let dropped = root.parsed_list::<ColumnName>("dropped");
+    let history = root.boolean("history").unwrap_or(false);
+    let history_line = root.value("history").map_or(root.line, |v| root.line_of(v));
     check_key(root, &key, key_line, &columns);
     check_names(root, &columns, &row_rules);
+    evolution::check(root, &key, &columns, &dropped);
+    if history {
+        evolution::check_history(root, history_line, &columns);
+    }
     Some(TableContract {
         table: table?.value,
         description: description?.value.to_owned(),
@@ -66,6 +73,8 @@ fn contract(root: &Section<'_>) -> Option<TableContract> {
         buckets,
         engine,
         load,
+        dropped: dropped.into_iter().map(|d| d.value).collect(),
+        history,
         file: root.reader.file().to_owned(),
     })
 }
@@ -135,6 +144,8 @@ fn column(section: &Section<'_>) -> Option<At<Column>> {
     let description = section.text("description").map_or("", |d| d.value).to_owned();
     let normalisers = rules(section, "normalise", normaliser);
     let checks = rules(section, "check", check);
+    let added = section.boolean("added").unwrap_or(false);
+    let renamed_from = section.parsed_list::<ColumnName>("renamed_from");
     let column = Column {
         name: name?.value,
         source_type: source_type?.value,
@@ -143,6 +154,8 @@ fn column(section: &Section<'_>) -> Option<At<Column>> {
         description,
         normalisers: normalisers.iter().map(|n| n.value.clone()).collect(),
         checks: checks.iter().map(|c| c.value.clone()).collect(),
+        added,
+        renamed_from: renamed_from.into_iter().map(|old| old.value).collect(),
     };
     if !column.source_type.is_text() {
         for at in &normalisers {

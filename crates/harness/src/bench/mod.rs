@@ -1,3 +1,5 @@
+//! What benches measure: capture here, Silver in its own folder.
+//!
 //! The bench of capture: our full load beside DuckDB's MySQL scanner and ConnectorX on the same
 //! server and table, and the changes of one binlog.
 //!
@@ -7,9 +9,10 @@
 
 mod measure;
 mod scene;
+mod silver;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -38,6 +41,8 @@ pub struct BenchOptions {
 enum Subject {
     /// Full load and change data capture, beside DuckDB and ConnectorX
     Capture(CaptureOptions),
+    /// The merge into Silver, beside Spark with Iceberg, DuckDB and the floor
+    Silver(silver::SilverOptions),
 }
 
 /// How to measure capture.
@@ -84,7 +89,13 @@ fn count(text: &str) -> Result<u64, String> {
 /// # Errors
 /// When a server, a peer or a program cannot be had or fails.
 pub async fn run(options: &BenchOptions) -> Result<(), HarnessError> {
-    let Subject::Capture(options) = &options.subject;
+    match &options.subject {
+        Subject::Capture(options) => run_capture(options).await,
+        Subject::Silver(options) => silver::run(options).await,
+    }
+}
+
+async fn run_capture(options: &CaptureOptions) -> Result<(), HarnessError> {
     let work = tempfile::Builder::new().prefix("medallion-bench-").tempdir();
     let work = work.map_err(|e| HarnessError::set_up("the work folder", e))?;
     let paths = default_paths(work.path().to_owned(), PathBuf::from("infra/lake"));
@@ -112,10 +123,14 @@ pub async fn run(options: &BenchOptions) -> Result<(), HarnessError> {
     server.stop().await;
     let outcome = measured?;
     println!("{outcome}");
-    let target = paths.cache.parent().unwrap_or(&paths.cache).join("bench");
-    let path = target.join("capture.json");
-    let written = std::fs::create_dir_all(&target)
-        .and_then(|()| std::fs::write(&path, format!("{:#}\n", outcome.json())));
+    keep(&paths.cache, "capture.json", &format!("{:#}\n", outcome.json()), &printer)
+}
+
+/// Writes a result beside the programs.
+fn keep(cache: &Path, name: &str, text: &str, printer: &Printer) -> Result<(), HarnessError> {
+    let target = cache.parent().unwrap_or(cache).join("bench");
+    let path = target.join(name);
+    let written = std::fs::create_dir_all(&target).and_then(|()| std::fs::write(&path, text));
     written.map_err(|source| HarnessError::WorkFile { path: path.clone(), source })?;
     printer.print("result", &path.display().to_string());
     Ok(())
@@ -163,7 +178,9 @@ async fn capture(
         sections.push(section);
     }
     scene.close().await;
-    Ok(Outcome { machine: Machine::read(server), seed: options.seed.clone(), sections })
+    let (machine, seed) = (Machine::read(), options.seed.clone());
+    let server = format!("MySQL {} ({})", server.version(), server.origin());
+    Ok(Outcome { machine, server, seed, sections })
 }
 
 #[cfg(test)]

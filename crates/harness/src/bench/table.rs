@@ -6,18 +6,16 @@ use serde_json::{Value, json};
 
 use super::OURS;
 use super::measure::Measured;
-use crate::mysql::MySqlServer;
 
 /// Where it was measured.
 pub(super) struct Machine {
     processor: String,
     cores: usize,
     memory_bytes: u64,
-    server: String,
 }
 
 impl Machine {
-    pub(super) fn read(server: &MySqlServer) -> Machine {
+    pub(super) fn read() -> Machine {
         let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));
@@ -30,8 +28,19 @@ impl Machine {
                 .unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: kibibytes * 1024,
-            server: format!("MySQL {} ({})", server.version(), server.origin()),
         }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let Machine { processor, cores, memory_bytes } = self;
+        json!({"processor": processor, "cores": cores, "memory_bytes": memory_bytes})
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { processor, cores, memory_bytes } = self;
+        write!(f, "{processor}, {cores} cores, {} GiB", memory_bytes >> 30)
     }
 }
 
@@ -51,7 +60,7 @@ struct Medians {
     server: Option<f64>,
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match (values.len(), values.len() / 2) {
         (0, _) => f64::NAN,
@@ -151,18 +160,18 @@ impl fmt::Display for Section {
 /// Everything that was measured.
 pub(super) struct Outcome {
     pub(super) machine: Machine,
+    /// Name, version and origin of the MySQL server.
+    pub(super) server: String,
     pub(super) seed: String,
     pub(super) sections: Vec<Section>,
 }
 
 impl Outcome {
     pub(super) fn json(&self) -> Value {
-        let Machine { processor, cores, memory_bytes, server } = &self.machine;
+        let mut machine = self.machine.json();
+        machine["server"] = self.server.clone().into();
         json!({
-            "machine": {
-                "processor": processor, "cores": cores, "memory_bytes": memory_bytes,
-                "server": server,
-            },
+            "machine": machine,
             "seed": self.seed,
             "sections": self.sections.iter().map(Section::json).collect::<Vec<_>>(),
         })
@@ -171,9 +180,7 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Machine { processor, cores, memory_bytes, server } = &self.machine;
-        let gibibytes = memory_bytes >> 30;
-        writeln!(f, "{processor}, {cores} cores, {gibibytes} GiB; {server}")?;
+        writeln!(f, "{}; {}", self.machine, self.server)?;
         writeln!(
             f,
             "table of 13 columns (fixtures/bench/table.sql), seed `{}`; one connection and one \

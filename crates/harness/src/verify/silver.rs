@@ -1,5 +1,8 @@
 //! Every Silver row equals MySQL, row by row and column by column.
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use medallion_definition::catalogue;
 use medallion_definition::contract::TableContract;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::name::Layer;
@@ -28,7 +31,8 @@ pub(super) fn columns(contract: &TableContract) -> Vec<ComparedColumn> {
     contract.columns.iter().map(column).collect()
 }
 
-/// Compares one Silver table with `expected.<schema>_<table>` in MySQL.
+/// Compares one Silver table, and the states that last in its history, with
+/// `expected.<schema>_<table>` in MySQL.
 ///
 /// # Errors
 /// When one of the two sides cannot be read.
@@ -43,5 +47,22 @@ pub async fn verify(
     let expected = mysql_rows(conn, &name, &columns, &format!("expected.`{name}`")).await?;
     let batches = super::read_table(warehouse, &spec::ident(lake, Layer::Silver, &name)).await?;
     let found = lake_rows(&name, &columns, &batches)?;
-    Ok(compare("silver", &format!("silver.{name}"), &columns, &expected, &found))
+    let mut verdict = compare("silver", &format!("silver.{name}"), &columns, &expected, &found);
+    if contract.history {
+        let history = catalogue::history_name(contract);
+        let ident = spec::ident(lake, Layer::Silver, &history);
+        let lasting = lasting(&super::read_table(warehouse, &ident).await?);
+        let found = lake_rows(&history, &columns, &lasting)?;
+        verdict.add(compare("history", &format!("silver.{history}"), &columns, &expected, &found));
+    }
+    Ok(verdict)
+}
+
+/// The states that last: what MySQL has.
+fn lasting(states: &[RecordBatch]) -> Vec<RecordBatch> {
+    let last = |batch: &RecordBatch| {
+        let current = batch.column_by_name(catalogue::IS_CURRENT)?.as_boolean_opt()?;
+        filter_record_batch(batch, current).ok()
+    };
+    states.iter().filter_map(last).collect()
 }

@@ -1,10 +1,13 @@
 //! XA transactions: their rows stand in the binlog where they are prepared, and count where they
 //! are committed, if at all.
 
+use std::time::Duration;
+
 use medallion_replicator::ReplicateError;
 use medallion_replicator::progress::{Phase, Progress};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use tokio::time::sleep;
 
 use crate::replay;
 use crate::servers::{Alone, alone, connect, execute, mariadb, run, schema};
@@ -12,13 +15,25 @@ use crate::task::{Job, Task};
 
 const TABLE: &str = "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(40))";
 
-/// Prepares a transaction over a connection of its own, which ends.
+/// Prepares a transaction over a connection of its own, which ends. Until the server has ended it
+/// too, the transaction is not anybody else's to decide: MariaDB then says that it does not know
+/// it.
 async fn prepare(url: &str, schema: &str, name: &str, statements: &str) {
     let mut conn = connect(url).await;
+    let id = conn.id();
     execute(&mut conn, &format!("USE {schema}\nXA START {name}")).await;
     execute(&mut conn, statements).await;
     execute(&mut conn, &format!("XA END {name}\nXA PREPARE {name}")).await;
     conn.disconnect().await.unwrap();
+    let mut conn = connect(url).await;
+    let there = format!("SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}");
+    for _ in 0..1_000 {
+        if conn.query_first::<u64, _>(&there).await.unwrap() == Some(0) {
+            return conn.disconnect().await.unwrap();
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the connection that prepared {name} does not end");
 }
 
 /// Waits until so many rows were inserted: while a transaction is prepared, the safe place waits.

@@ -3,7 +3,22 @@
 use crate::error::CliError;
 
 /// The arguments that are ours; Glue adds many of its own, some of them without a value.
-const OURS: [&str; 4] = ["--table", "--model", "--definition", "--environment"];
+const OURS: [&str; 14] = [
+    "--table",
+    "--model",
+    "--from",
+    "--definition",
+    "--environment",
+    "--settle",
+    "--memory",
+    "--batch",
+    "--file-size",
+    "--load-began",
+    "--keep",
+    "--keep-most",
+    "--readers",
+    "--orphan-age",
+];
 
 /// Turns `--command silver --table crm.customers …`, in any order, into a command line.
 ///
@@ -25,11 +40,13 @@ pub(crate) fn line(arguments: &[String]) -> Result<Vec<String>, CliError> {
         }
     }
     match command.as_deref() {
-        Some(command @ ("silver" | "gold")) => {
+        Some(command @ ("silver" | "maintain" | "gold" | "reprocess")) => {
             Ok(["medallion", command].into_iter().map(str::to_owned).chain(rest).collect())
         }
         Some(other) => Err(CliError::Usage(format!("`--command {other}` is no job"))),
-        None => Err(CliError::Usage("`--command` is missing; jobs are silver and gold".into())),
+        None => Err(CliError::Usage(
+            "`--command` is missing; jobs are silver, maintain, gold, reprocess".into(),
+        )),
     }
 }
 
@@ -47,6 +64,22 @@ mod tests {
                      --command silver --job-bookmark-option job-bookmark-disable";
         let line = line(&texts(given)).unwrap();
         assert_eq!(line, texts("medallion silver --table crm.customers"));
+    }
+
+    #[test]
+    fn limits_of_a_job_are_passed_on() {
+        let given =
+            "--command silver --table crm.customers --settle 10m --memory 2GiB --batch 1GiB";
+        let passed =
+            "medallion silver --table crm.customers --settle 10m --memory 2GiB --batch 1GiB";
+        assert_eq!(line(&texts(given)).unwrap(), texts(passed));
+    }
+
+    #[test]
+    fn a_table_is_reprocessed_by_a_job_too() {
+        let given = "--from 2026-11-20T10:00:00Z --command reprocess --table crm.customers";
+        let passed = "medallion reprocess --from 2026-11-20T10:00:00Z --table crm.customers";
+        assert_eq!(line(&texts(given)).unwrap(), texts(passed));
     }
 
     #[test]

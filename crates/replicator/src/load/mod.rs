@@ -6,6 +6,7 @@
 //! rows. DMS does the same with the changes that it caches while it loads.
 
 pub mod plan;
+pub mod table_read;
 
 pub(crate) mod segment;
 pub(crate) mod snapshot;

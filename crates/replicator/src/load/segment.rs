@@ -19,7 +19,7 @@ use crate::sink::BronzeSink;
 use crate::value::Cell;
 use crate::writer::timestamp_text;
 
-const READING: &str = "reading the full load";
+pub(super) const READING: &str = "reading the full load";
 
 /// What a range has become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,19 +51,14 @@ impl<S: BronzeSink> SegmentLoad<'_, S> {
         segment: &Segment,
     ) -> Result<Option<Loaded>, LoadError> {
         let failed = |error| LoadError::Database(self.source.error(READING, error));
-        let columns: Vec<String> = self.shape.columns().iter().map(|c| quote(&c.name)).collect();
-        let from = quoted(self.table.schema.as_str(), self.table.table.as_str());
-        let first = quote(&self.shape.columns()[self.shape.key()[0]].name);
-        let (condition, values) = segment.condition(&first);
-        let params = if values.is_empty() { Params::Empty } else { Params::Positional(values) };
+        let (query, params) = selection(self.table, self.shape, segment);
         // The binary protocol gives numbers and times as such, not as text.
-        let query = format!("SELECT {} FROM {from}{condition}", columns.join(", "));
         let mut result = conn.exec_iter(query, params).await.map_err(failed)?;
         let mut buffer = RowBuffer::new(self.shape);
         let mut loaded = Loaded { rows: 0, files: 0 };
         let mut timestamp = timestamp_text(Utc::now());
         while let Some(row) = result.next().await.map_err(failed)? {
-            self.push(&mut buffer, &row, &timestamp)?;
+            push(self.table, self.shape, &mut buffer, &row, &timestamp)?;
             let full = buffer.rows() >= self.settings.max_rows
                 || buffer.bytes() >= self.settings.max_bytes;
             if full {
@@ -78,32 +73,6 @@ impl<S: BronzeSink> SegmentLoad<'_, S> {
             self.write(&mut buffer, &mut loaded).await?;
         }
         Ok(Some(loaded))
-    }
-
-    fn push(&self, buffer: &mut RowBuffer, row: &Row, timestamp: &str) -> Result<(), LoadError> {
-        let failed = |column: &str, source| LoadError::Value {
-            table: self.table.clone(),
-            column: column.to_owned(),
-            source,
-        };
-        let mut cells: Vec<Cell<'_>> = Vec::with_capacity(row.len());
-        for (index, column) in self.shape.columns().iter().enumerate() {
-            let value = row.as_ref(index).unwrap_or(&Value::NULL);
-            let cell = result_row::cell(value, &column.source_type);
-            cells.push(cell.map_err(|source| failed(&column.name, source))?);
-        }
-        let sequence = ChangeSeq::FULL_LOAD;
-        let row = BronzeRow {
-            op: Op::Insert,
-            timestamp,
-            cells: &cells,
-            before: None,
-            sequence: sequence.as_str(),
-        };
-        buffer.push(&row).map_err(|error| match error {
-            RowError::Value { column, source } => failed(&column, source),
-            RowError::File(source) => LoadError::File { table: self.table.clone(), source },
-        })
     }
 
     async fn write(&self, buffer: &mut RowBuffer, loaded: &mut Loaded) -> Result<(), LoadError> {
@@ -121,4 +90,51 @@ impl<S: BronzeSink> SegmentLoad<'_, S> {
         });
         Ok(())
     }
+}
+
+/// The query for the rows of a range, and its parameters.
+pub(super) fn selection(
+    table: &TableId,
+    shape: &TableShape,
+    segment: &Segment,
+) -> (String, Params) {
+    let columns: Vec<String> = shape.columns().iter().map(|c| quote(&c.name)).collect();
+    let from = quoted(table.schema.as_str(), table.table.as_str());
+    let first = quote(&shape.columns()[shape.key()[0]].name);
+    let (condition, values) = segment.condition(&first);
+    let params = if values.is_empty() { Params::Empty } else { Params::Positional(values) };
+    (format!("SELECT {} FROM {from}{condition}", columns.join(", ")), params)
+}
+
+/// Appends a row of that query as a row of a full load.
+pub(super) fn push(
+    table: &TableId,
+    shape: &TableShape,
+    buffer: &mut RowBuffer,
+    row: &Row,
+    timestamp: &str,
+) -> Result<(), LoadError> {
+    let failed = |column: &str, source| LoadError::Value {
+        table: table.clone(),
+        column: column.to_owned(),
+        source,
+    };
+    let mut cells: Vec<Cell<'_>> = Vec::with_capacity(row.len());
+    for (index, column) in shape.columns().iter().enumerate() {
+        let value = row.as_ref(index).unwrap_or(&Value::NULL);
+        let cell = result_row::cell(value, &column.source_type);
+        cells.push(cell.map_err(|source| failed(&column.name, source))?);
+    }
+    let sequence = ChangeSeq::FULL_LOAD;
+    let row = BronzeRow {
+        op: Op::Insert,
+        timestamp,
+        cells: &cells,
+        before: None,
+        sequence: sequence.as_str(),
+    };
+    buffer.push(&row).map_err(|error| match error {
+        RowError::Value { column, source } => failed(&column, source),
+        RowError::File(source) => LoadError::File { table: table.clone(), source },
+    })
 }

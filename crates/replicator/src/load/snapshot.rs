@@ -46,12 +46,7 @@ impl Snapshot {
         let mut conns = Vec::with_capacity(count.max(1));
         for _ in 0..count.max(1) {
             let mut conn = source.connect().await?;
-            for statement in [
-                "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-            ] {
-                conn.query_drop(statement).await.map_err(failed)?;
-            }
+            begin(source, &mut conn).await?;
             conns.push(conn);
         }
         let position = source.binlog_end(&mut locker).await?;
@@ -62,6 +57,17 @@ impl Snapshot {
         let _ = locker.disconnect().await;
         Ok(Snapshot { conns, position, gtids, prepared_xa })
     }
+}
+
+/// Begins a snapshot: the connection sees the source as it is now, whatever is committed later.
+pub(super) async fn begin(source: &Source, conn: &mut Conn) -> Result<(), DatabaseError> {
+    for statement in [
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    ] {
+        conn.query_drop(statement).await.map_err(|error| source.error(DOING, error))?;
+    }
+    Ok(())
 }
 
 async fn lock(source: &Source, conn: &mut Conn, tables: &[TableId]) -> Result<(), DatabaseError> {

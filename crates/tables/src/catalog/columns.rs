@@ -9,7 +9,8 @@ use aws_sdk_glue::types::Column;
 use iceberg::spec::{NestedFieldRef, PrimitiveType, TableMetadata, Type};
 
 /// The current schema's columns, and after them those of older schemas that are gone. A field
-/// without documentation keeps the comment that the column has in Glue.
+/// without documentation keeps the comment that the column has in Glue, unless that is what the
+/// field's documentation was before.
 pub(super) fn columns(
     metadata: &TableMetadata,
     existing: &[Column],
@@ -25,11 +26,20 @@ pub(super) fn columns(
         for field in schema.as_struct().fields() {
             if seen.insert(field.name.clone()) {
                 let comment = comments.get(field.name.as_str()).copied();
+                let comment = comment.filter(|comment| !was_documented(metadata, field, comment));
                 columns.push(column(field, is_current, comment)?);
             }
         }
     }
     Ok(columns)
+}
+
+/// True when the comment is the documentation that the field, or one of its name, had in some
+/// schema of the table.
+fn was_documented(metadata: &TableMetadata, field: &NestedFieldRef, comment: &str) -> bool {
+    let known = metadata.schemas_iter().flat_map(|schema| schema.as_struct().fields());
+    let mut same = known.filter(|known| known.id == field.id || known.name == field.name);
+    same.any(|known| known.doc.as_deref().map(shorten).as_deref() == Some(comment))
 }
 
 fn column(

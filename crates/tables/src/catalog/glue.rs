@@ -223,8 +223,10 @@ fn unbuilt(name: &str, error: BuildError) -> CatalogError {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use aws_sdk_glue::types::{Column, SerDeInfo};
+    use iceberg::spec::{NestedField, Schema};
     use medallion_definition::contract::Sensitivity;
     use medallion_definition::types::LakeType;
 
@@ -238,6 +240,7 @@ mod tests {
             required: name == "id",
             doc: doc.to_owned(),
             sensitivity: Sensitivity::Public,
+            renamed_from: Vec::new(),
         };
         let spec = TableSpec {
             location: "s3://lake/t".to_owned(),
@@ -249,8 +252,28 @@ mod tests {
             key: vec!["id".to_owned()],
             buckets: 1,
             properties: BTreeMap::new(),
+            dropped: Vec::new(),
         };
         spec.metadata().unwrap()
+    }
+
+    #[test]
+    fn documentation_that_is_gone_is_no_comment_any_more() {
+        let before = metadata();
+        let schema = before.current_schema();
+        let fields = schema.as_struct().fields().iter().map(|field| {
+            let field = field.as_ref().clone();
+            Arc::new(NestedField { doc: None, ..field })
+        });
+        let schema = Schema::builder().with_fields(fields).with_identifier_field_ids([1]).build();
+        let builder = before.into_builder(None).add_current_schema(schema.unwrap()).unwrap();
+        let after = builder.build().unwrap().metadata;
+        let comment =
+            |name: &str, text: &str| Column::builder().name(name).comment(text).build().unwrap();
+        let existing = [comment("id", "The key."), comment("sum", "by hand")];
+        let columns = columns(&after, &existing).unwrap();
+        let comments: Vec<_> = columns.iter().map(|c| (c.name(), c.comment())).collect();
+        assert_eq!(comments, [("id", None), ("at", None), ("sum", Some("by hand"))]);
     }
 
     #[test]

@@ -60,7 +60,9 @@ fn no_client() -> Error {
 /// Turns a store error into Iceberg's, keeping the class and the source.
 fn convert(error: StoreError) -> Error {
     let kind = match &error {
-        StoreError::NotFound { .. } | StoreError::Short { .. } => ErrorKind::DataInvalid,
+        StoreError::NotFound { .. } | StoreError::Short { .. } | StoreError::Changed { .. } => {
+            ErrorKind::DataInvalid
+        }
         StoreError::Unavailable { .. } | StoreError::Denied { .. } | StoreError::Refused { .. } => {
             ErrorKind::Unexpected
         }

@@ -1,6 +1,7 @@
 //! Writing one object: a single put when it is small, a multipart upload when it is not.
 
 use async_trait::async_trait;
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
@@ -22,6 +23,8 @@ pub(super) struct Upload {
     key: String,
     buffer: BytesMut,
     multipart: Option<Multipart>,
+    /// Bytes of the parts that were sent.
+    sent: u64,
     closed: bool,
 }
 
@@ -32,7 +35,7 @@ struct Multipart {
 
 impl Upload {
     pub(super) fn new(bucket: Bucket, key: String) -> Self {
-        Upload { bucket, key, buffer: BytesMut::new(), multipart: None, closed: false }
+        Upload { bucket, key, buffer: BytesMut::new(), multipart: None, sent: 0, closed: false }
     }
 
     fn refuse_closed(&self) -> iceberg::Result<()> {
@@ -57,6 +60,7 @@ impl Upload {
         }
         let Some(multipart) = self.multipart.as_mut() else { return Ok(()) };
         let (bucket, key) = (&self.bucket, &self.key);
+        let bytes = part.len() as u64;
         let number = i32::try_from(multipart.parts.len() + 1).unwrap_or(i32::MAX);
         let request = bucket.client().upload_part().bucket(bucket.name()).key(key);
         let request = request.upload_id(&multipart.id).part_number(number);
@@ -68,6 +72,7 @@ impl Upload {
             .set_checksum_crc32(reply.checksum_crc32().map(str::to_owned))
             .build();
         multipart.parts.push(part);
+        self.sent += bytes;
         Ok(())
     }
 
@@ -84,8 +89,17 @@ impl Upload {
         let (bucket, key) = (&self.bucket, &self.key);
         let request = bucket.client().complete_multipart_upload().bucket(bucket.name()).key(key);
         let request = request.upload_id(&multipart.id).multipart_upload(parts.build());
-        request.send().await.map_err(|e| bucket.error(key, e))?;
-        Ok(())
+        let Err(error) = request.send().await else { return Ok(()) };
+        let unknown = error.code() == Some("NoSuchUpload");
+        let error = bucket.error(key, error);
+        if unknown && self.is_there().await { Ok(()) } else { Err(error) }
+    }
+
+    /// True when the object is there with as many bytes as were sent. A request to complete the
+    /// upload that the SDK repeats, because the reply to its first attempt was lost, meets an
+    /// upload that is over. Names are never used twice, so the object is the one of this upload.
+    async fn is_there(&self) -> bool {
+        matches!(self.bucket.head(&self.key).await, Ok(Some(size)) if size == self.sent)
     }
 
     /// Gives the parts back after a failure, as far as that is possible.

@@ -69,17 +69,14 @@ async fn serve(
     reply: &(impl Fn(&str) -> Reply + Send + Sync),
     seen: &Mutex<Vec<String>>,
 ) {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
+    let mut request: Vec<u8> = Vec::new();
+    let mut buffer = vec![0_u8; 64 * 1024];
     let length = loop {
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some(head) = text.find("\r\n\r\n") {
-            let length = text.to_lowercase().split("content-length: ").nth(1).and_then(|rest| {
-                rest.split("\r\n").next().unwrap_or_default().trim().parse::<usize>().ok()
-            });
-            if request.len() >= head + 4 + length.unwrap_or(0) {
-                break head;
-            }
+        let end = request.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        if let Some(end) = end
+            && request.len() >= end + 4 + body_bytes(&request[..end])
+        {
+            break end;
         }
         match stream.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
@@ -88,13 +85,22 @@ async fn serve(
     };
     let head = String::from_utf8_lossy(&request[..length]).to_lowercase();
     let answer = reply(&head);
+    let bodiless = head.starts_with("head ");
     seen.lock().unwrap().push(head);
     if let Some((status, body)) = answer {
         let length = body.len();
+        let body = if bodiless { "" } else { body.as_str() };
         let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}");
         let text = format!("{head}\r\n\r\n{body}");
         stream.write_all(text.as_bytes()).await.unwrap();
     }
+}
+
+/// The length of a request's body, by its head.
+fn body_bytes(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.map_or(0, |length| length.trim().parse().unwrap())
 }
 
 fn s3_error(status: u16, code: &str) -> Reply {
@@ -110,7 +116,8 @@ async fn get(reply: Reply) -> StoreError {
 async fn s3_errors_are_told_apart() {
     let missing = get(s3_error(404, "NoSuchKey")).await;
     assert!(matches!(&missing, StoreError::NotFound { key, .. } if key == "a/key"));
-    for (status, code) in [(503, "SlowDown"), (500, "InternalError"), (429, "x")] {
+    let busy = [(503, "SlowDown"), (500, "InternalError"), (429, "x"), (404, "NoSuchUpload")];
+    for (status, code) in busy {
         let busy = get(s3_error(status, code)).await;
         assert!(busy.is_retryable(), "{busy:?}");
     }
@@ -137,6 +144,64 @@ async fn a_conditional_put_is_sent_once_and_tells_whether_it_was_first() {
     assert!(!put(s3_error(412, "PreconditionFailed")).await.unwrap());
     assert!(put(s3_error(409, "ConditionalRequestConflict")).await.unwrap_err().is_retryable());
     assert!(put(s3_error(503, "SlowDown")).await.unwrap_err().is_retryable());
+}
+
+/// Bytes of an object that is written in two parts.
+const TWO_PARTS: usize = 8 * 1024 * 1024 + 3;
+
+/// The outcome of an upload that S3 does not know any more when it is to be completed, and whether
+/// it was aborted. A look at the object gets this reply.
+async fn upload_that_is_over(object: Reply) -> (iceberg::Result<()>, bool) {
+    let begun = "<InitiateMultipartUploadResult><UploadId>u1</UploadId>\
+                 </InitiateMultipartUploadResult>";
+    let server = Server::start(move |head| match head.split(' ').next() {
+        Some("head") => object.clone(),
+        Some("post") if head.contains("uploadid=u1") => s3_error(404, "NoSuchUpload"),
+        Some("post") => Some((200, begun.to_owned())),
+        _ => Some((200, String::new())),
+    })
+    .await;
+    let io = crate::storage::file_io(server.bucket().client().clone());
+    let output = io.new_output("s3://lake/a/key").unwrap();
+    let mut writer = output.writer().await.unwrap();
+    writer.write(Bytes::from(vec![7; TWO_PARTS])).await.unwrap();
+    let closed = writer.close().await;
+    let parts = server.requests().iter().filter(|head| head.contains("partnumber=")).count();
+    assert_eq!(parts, 2);
+    (closed, server.requests().iter().any(|head| head.starts_with("delete ")))
+}
+
+#[tokio::test]
+async fn an_upload_that_was_completed_without_a_reply_is_a_success() {
+    let (closed, aborted) = upload_that_is_over(Some((200, "x".repeat(TWO_PARTS)))).await;
+    assert!(closed.is_ok() && !aborted, "{closed:?}");
+    let others = [
+        Some((200, "x".repeat(TWO_PARTS - 1))),
+        s3_error(404, "NoSuchKey"),
+        s3_error(503, "SlowDown"),
+    ];
+    for object in others {
+        let (closed, aborted) = upload_that_is_over(object).await;
+        assert!(closed.unwrap_err().retryable() && aborted);
+    }
+}
+
+#[tokio::test]
+async fn a_read_of_an_object_that_has_changed_says_so() {
+    let server = Server::start(|_| s3_error(412, "PreconditionFailed")).await;
+    let bucket = server.bucket();
+    let whole = bucket.get_matching("key", "e1").await.unwrap_err();
+    let part = bucket.get_range_matching("key", "e1", 0..3).await.unwrap_err();
+    for error in [whole, part] {
+        assert!(matches!(&error, StoreError::Changed { key, .. } if key == "key"), "{error:?}");
+        assert!(error.is_retryable());
+    }
+    assert!(server.requests().iter().all(|head| head.contains("if-match: \"e1\"")));
+    let server = Server::start(|_| Some((200, "abc".to_owned()))).await;
+    assert_eq!(server.bucket().get_matching("key", "e1").await.unwrap(), "abc");
+    assert_eq!(server.bucket().get_range_matching("key", "e1", 0..3).await.unwrap(), "abc");
+    assert_eq!(server.bucket().get("key").await.unwrap(), "abc");
+    assert!(!server.requests()[2].contains("if-match"));
 }
 
 #[tokio::test]
@@ -199,6 +264,7 @@ async fn swap(update: Reply) -> (Result<(), SwapError>, usize) {
         key: Vec::new(),
         buckets: 1,
         properties: Default::default(),
+        dropped: Vec::new(),
     };
     let metadata = spec.metadata().unwrap();
     let (base, next) = ("s3://lake/t/metadata/00000-a", "s3://lake/t/metadata/00001-b");

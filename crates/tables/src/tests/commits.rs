@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use iceberg::spec::Operation;
 
 use super::fixture::{Lake, batch, count, ids, live, names, one, totals};
-use crate::commit::{Change, CommitError, commit};
+use crate::commit::{Branch, Change, CommitError, commit};
 use crate::writer::write_files;
 
 #[tokio::test]
@@ -148,6 +148,7 @@ async fn changes_that_say_one_thing_and_do_another_are_refused() {
         added: Vec::new(),
         removed: Vec::new(),
         summary: BTreeMap::new(),
+        branch: Branch::Main,
     };
     let empty = commit(&lake.warehouse, &table, nothing).await;
     assert!(matches!(empty, Err(CommitError::Empty { .. })));

@@ -17,8 +17,9 @@ use medallion_definition::types::LakeType;
 use tempfile::TempDir;
 
 use super::memory_catalog::MemoryCatalog;
-use crate::commit::{Change, CommitError, commit};
+use crate::commit::{Branch, Change, CommitError, commit};
 use crate::files::LiveFile;
+use crate::maintenance::ListedFile;
 use crate::schema::{FieldSpec, TableSpec, UTC_ZONE};
 use crate::store::Bucket;
 use crate::table::LakeTable;
@@ -46,15 +47,19 @@ impl Lake {
         Lake { warehouse, catalog, folder }
     }
 
-    pub(super) async fn table(&self, buckets: u32) -> LakeTable {
-        let location = format!("file://{}/customers", self.folder.path().display());
-        let spec = TableSpec {
-            location,
+    pub(super) fn spec(&self, buckets: u32) -> TableSpec {
+        TableSpec {
+            location: format!("file://{}/customers", self.folder.path().display()),
             fields: fields(),
             key: vec!["id".to_owned()],
             buckets,
             properties: BTreeMap::new(),
-        };
+            dropped: Vec::new(),
+        }
+    }
+
+    pub(super) async fn table(&self, buckets: u32) -> LakeTable {
+        let spec = self.spec(buckets);
         self.warehouse.create(&table_ident("crm_silver", "customers"), &spec).await.unwrap()
     }
 
@@ -76,8 +81,53 @@ impl Lake {
         added: Vec<DataFile>,
         removed: Vec<LiveFile>,
     ) -> Result<LakeTable, CommitError> {
+        commit(&self.warehouse, base, Lake::change(operation, added, removed)).await
+    }
+
+    /// A change with a summary, on main.
+    pub(super) fn change(
+        operation: Operation,
+        added: Vec<DataFile>,
+        removed: Vec<LiveFile>,
+    ) -> Change {
         let summary = BTreeMap::from([("medallion.batch".to_owned(), "b1".to_owned())]);
-        commit(&self.warehouse, base, Change { operation, added, removed, summary }).await
+        Change { operation, added, removed, summary, branch: Branch::Main }
+    }
+
+    /// Deletes rows of a file by their positions, over what is deleted of it already.
+    pub(super) async fn delete_rows(
+        &self,
+        base: &LakeTable,
+        file: &LiveFile,
+        positions: &[u64],
+    ) -> LakeTable {
+        let positions = positions.iter().copied().collect();
+        let (new, old) = base.write_position_deletes(file, &positions).await.unwrap();
+        self.commit(base, Operation::Delete, vec![new], old).await.unwrap()
+    }
+
+    /// Every file of the table's folder.
+    pub(super) fn files(&self) -> Vec<ListedFile> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.path().join("customers")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let (path, meta) = (entry.as_ref().unwrap().path(), entry.unwrap().metadata());
+                let meta = meta.unwrap();
+                if meta.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let modified = meta.modified().unwrap().duration_since(std::time::UNIX_EPOCH);
+                found.push(ListedFile {
+                    path: format!("file://{}", path.display()),
+                    size: meta.len(),
+                    modified_ms: modified.unwrap().as_millis() as i64,
+                });
+            }
+        }
+        found.sort();
+        found
     }
 
     /// Appends rows with these ids.
@@ -94,6 +144,7 @@ fn fields() -> Vec<FieldSpec> {
         required,
         doc: format!("The {name}."),
         sensitivity,
+        renamed_from: Vec::new(),
     };
     let (public, personal) = (Sensitivity::Public, Sensitivity::Personal);
     vec![

@@ -34,6 +34,13 @@ impl MemoryCatalog {
         *self.fault.lock().unwrap() = Some(fault);
     }
 
+    /// Gives a table another name.
+    pub(super) fn rename(&self, from: &TableIdent, to: &TableIdent) {
+        let mut pointers = self.pointers.lock().unwrap();
+        let pointer = pointers.remove(from).unwrap();
+        pointers.insert(to.clone(), pointer);
+    }
+
     fn compare_and_swap(
         &self,
         table: &TableIdent,

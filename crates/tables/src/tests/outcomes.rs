@@ -9,6 +9,7 @@ use super::fixture::{Lake, batch, ids};
 use super::memory_catalog::Fault;
 use crate::commit::CommitError;
 use crate::table::LakeTable;
+use crate::warehouse::table_ident;
 use crate::writer::write_files;
 
 async fn append(lake: &Lake, base: &LakeTable, id: i64) -> Result<LakeTable, CommitError> {
@@ -90,6 +91,35 @@ async fn a_commit_without_reply_that_was_overtaken_is_a_conflict_and_cleans_up()
     assert_eq!(ids(&lake.load().await).await, [1, 3]);
     // One metadata file of the creation; metadata, list and manifest of either commit.
     assert_eq!(lake.metadata_files().len(), 1 + 3 + 3);
+}
+
+#[tokio::test]
+async fn a_commit_without_reply_to_a_table_that_was_renamed_is_unknown_and_deletes_nothing() {
+    for made_anew in [false, true] {
+        let lake = Lake::new();
+        let base = lake.append(&lake.table(1).await, &[1], "Ana").await;
+        let (reached, released) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let held = Fault::Held {
+            reached: Arc::clone(&reached),
+            released: Arc::clone(&released),
+            then: Box::new(Fault::LostReply),
+        };
+        lake.catalog.inject(held);
+        let elsewhere = table_ident("crm_silver", "clients");
+        let other = async {
+            reached.notified().await;
+            lake.catalog.rename(base.ident(), &elsewhere);
+            if made_anew {
+                lake.table(1).await;
+            }
+            released.notify_one();
+        };
+        let outcome = tokio::join!(append(&lake, &base, 2), other).0;
+        assert!(matches!(outcome, Err(CommitError::Unknown { .. })), "{outcome:?}");
+        // The commit had succeeded, and all of its files are needed.
+        let table = lake.warehouse.load(&elsewhere).await.unwrap().unwrap();
+        assert_eq!(ids(&table).await, [1, 2]);
+    }
 }
 
 #[tokio::test]

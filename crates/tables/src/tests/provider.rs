@@ -28,6 +28,7 @@ async fn sql_sees_the_rows_of_one_snapshot() {
     for (table, rows) in [(&empty, 0), (&table, 100), (&later, 101)] {
         assert_eq!(number(table, "select count(*) from customers").await, rows);
     }
+    assert_eq!(number(&later.at_nothing(), "select count(*) from customers").await, 0);
     let sql = "select sum(id) from customers where name like 'Ana%' and id < 10";
     assert_eq!(number(&later, sql).await, 45 - 3 - 7);
     let sql = "select count(*) from (select photo, id from customers limit 7)";

@@ -5,14 +5,15 @@ use std::collections::HashSet;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
-use iceberg::spec::{DataFile, Datum, Literal, Operation};
+use iceberg::spec::{DataFile, Datum, Literal, Operation, Transform, UnboundPartitionSpec};
 use parquet::file::metadata::{
     PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
 
 use super::fixture::{CANARY, Lake, batch, ids, one};
+use crate::commit::publish_metadata;
 use crate::table::{LakeTable, TableError};
-use crate::writer::{write_files, write_files_of};
+use crate::writer::{Layout, write_files, write_files_of};
 
 async fn bytes(table: &LakeTable, file: &DataFile) -> Bytes {
     table.table.file_io().new_input(file.file_path()).unwrap().read().await.unwrap()
@@ -63,15 +64,36 @@ async fn the_bucket_stands_in_the_partition_and_in_the_path() {
 }
 
 #[tokio::test]
-async fn personal_columns_have_counts_but_neither_bounds_nor_statistics() {
+async fn a_table_that_is_partitioned_otherwise_is_not_written() {
+    let bucket = ("id_bucket", 1, Transform::Bucket(4));
+    let visits = ("visits", 10, Transform::Identity);
+    for fields in [vec![bucket, visits], vec![("id", 1, Transform::Identity)]] {
+        let lake = Lake::new();
+        let base = lake.table(1).await;
+        let table = publish_metadata(&lake.warehouse, &base, |builder| {
+            let mut spec = UnboundPartitionSpec::builder();
+            for (name, source, transform) in fields {
+                spec = spec.add_partition_field(source, name, transform)?;
+            }
+            builder.add_default_partition_spec(spec.build())
+        });
+        let table = table.await.unwrap();
+        let written = write_files(&table, vec![batch(&[1, 2], "Ana")]).await;
+        assert!(matches!(written, Err(TableError::Partitioning { .. })), "{written:?}");
+        assert!(!lake.files().iter().any(|file| file.path.ends_with(".parquet")));
+    }
+}
+
+#[tokio::test]
+async fn personal_and_unordered_columns_have_counts_but_neither_bounds_nor_statistics() {
     let lake = Lake::new();
     let table = lake.table(1).await;
     let rows = batch(&(0..40).collect::<Vec<_>>(), "Ana");
     let added = write_files(&table, vec![rows]).await.unwrap();
     let file = &added[0];
     let id_of = |name: &str| table.metadata().current_schema().field_id_by_name(name).unwrap();
-    for personal in ["cpf", "born"] {
-        let id = id_of(personal);
+    for column in ["cpf", "born", "score", "photo"] {
+        let id = id_of(column);
         assert!(!file.lower_bounds().contains_key(&id) && !file.upper_bounds().contains_key(&id));
         assert_eq!(file.value_counts()[&id], 40);
         assert_eq!(file.null_value_counts()[&id], 10);
@@ -80,12 +102,15 @@ async fn personal_columns_have_counts_but_neither_bounds_nor_statistics() {
     let footer = footer(&bytes);
     let names: Vec<_> = table.arrow_schema().fields().iter().map(|f| f.name().as_str()).collect();
     let index = footer.column_index().unwrap();
+    // The last two have no bounds in the manifest either, so nothing would show that the file must
+    // be rewritten should they become personal.
+    let without = ["cpf", "born", "score", "photo"];
     for (group, row_group) in footer.row_groups().iter().enumerate() {
         for (column, chunk) in row_group.columns().iter().enumerate() {
-            let personal = ["cpf", "born"].contains(&names[column]);
-            assert_eq!(chunk.statistics().is_none(), personal, "{}", names[column]);
+            let none = without.contains(&names[column]);
+            assert_eq!(chunk.statistics().is_none(), none, "{}", names[column]);
             let indexed = chunk.column_index_offset().is_some();
-            assert_eq!(indexed, !personal, "{} {:?}", names[column], index[group][column]);
+            assert_eq!(indexed, !none, "{} {:?}", names[column], index[group][column]);
         }
     }
 }
@@ -174,7 +199,9 @@ async fn files_and_row_groups_are_bounded() {
         .collect();
     assert!(groups.len() >= 3 && groups.iter().all(|rows| *rows <= 131_072), "{groups:?}");
     assert_eq!(added[0].split_offsets().unwrap().len(), groups.len());
-    let small = write_files_of(&table, vec![batch(&many[..50_000], "Ana")], 100_000).await.unwrap();
+    let layout = Layout { file_bytes: 100_000, ..Layout::default() };
+    let rows = vec![batch(&many[..50_000], "Ana")];
+    let small = write_files_of(&table, rows, layout).await.unwrap();
     assert!(small.len() > 1);
     assert_eq!(small.iter().map(DataFile::record_count).sum::<u64>(), 50_000);
     let table = lake.commit(&table, Operation::Append, small, Vec::new()).await.unwrap();

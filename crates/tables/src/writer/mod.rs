@@ -1,5 +1,8 @@
 //! New data files: rows split by bucket, sorted by key, as Parquet with field ids.
 
+mod bucket;
+mod deletes;
+mod layout;
 mod metrics;
 mod parquet_file;
 mod placement;
@@ -13,14 +16,12 @@ use iceberg::spec::DataFile;
 
 use crate::schema::lake_type_of_arrow;
 use crate::table::{LakeTable, TableError};
-use parquet_file::FileWriter;
+pub use bucket::BucketWriter;
+pub(crate) use layout::Layout;
 use placement::place;
 
 /// Rows handed to the Parquet encoder at a time.
 const CHUNK_ROWS: usize = 8192;
-
-/// A file is closed once it has grown to about this size.
-const FILE_BYTES: usize = 256 * 1024 * 1024;
 
 /// Writes rows into new data files of the table, which become part of it by a commit.
 ///
@@ -28,23 +29,25 @@ const FILE_BYTES: usize = 256 * 1024 * 1024;
 /// every file. Columns are matched by name, in any order; their types must be those of
 /// [`LakeTable::arrow_schema`] or cast to them without loss. Files lie under `<location>/data/`
 /// with unique names. Personal columns have value and null counts only: no bounds in the
-/// [`DataFile`], no statistics in the Parquet footer. No row, no file.
+/// [`DataFile`], no statistics in the Parquet footer; the latter holds for floating-point and
+/// binary columns too. No row, no file.
 ///
 /// # Errors
 /// [`TableError::Misfit`] when columns are missing, unknown, of another type or NULL where they
-/// must not be; [`TableError::Files`] when a file cannot be written, in which case files that
-/// were written before it stay behind, unreferenced.
+/// must not be; [`TableError::Partitioning`] when the table is partitioned by other than a bucket;
+/// [`TableError::Files`] when a file cannot be written, in which case files that were written
+/// before it stay behind, unreferenced.
 pub async fn write_files(
     table: &LakeTable,
     batches: Vec<RecordBatch>,
 ) -> Result<Vec<DataFile>, TableError> {
-    write_files_of(table, batches, FILE_BYTES).await
+    write_files_of(table, batches, Layout::default()).await
 }
 
 pub(crate) async fn write_files_of(
     table: &LakeTable,
     batches: Vec<RecordBatch>,
-    file_bytes: usize,
+    layout: Layout,
 ) -> Result<Vec<DataFile>, TableError> {
     let schema = storage_schema(table)?;
     let fit = |batch: RecordBatch| fit(table, &schema, &batch);
@@ -53,24 +56,12 @@ pub(crate) async fn write_files_of(
     let sources: Vec<&RecordBatch> = batches.iter().collect();
     let mut files = Vec::new();
     for group in place(table, &batches)? {
-        let mut writer: Option<FileWriter> = None;
+        let mut writer = BucketWriter::with_layout(table, group.bucket, layout)?;
         for rows in group.rows.chunks(CHUNK_ROWS) {
             let chunk = interleave_record_batch(&sources, rows).map_err(|e| table.rows_error(e))?;
-            let open = match writer.take() {
-                Some(open) => open,
-                None => FileWriter::open(table, &schema, group.bucket).await?,
-            };
-            let open = writer.insert(open);
-            open.write(&chunk).await?;
-            if open.bytes() >= file_bytes
-                && let Some(full) = writer.take()
-            {
-                files.push(full.close().await?);
-            }
+            writer.write(&chunk).await?;
         }
-        if let Some(last) = writer {
-            files.push(last.close().await?);
-        }
+        files.extend(writer.finish().await?);
     }
     Ok(files)
 }

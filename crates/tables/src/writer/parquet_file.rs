@@ -5,44 +5,48 @@ use std::collections::HashMap;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use iceberg::io::FileWrite;
 use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Literal, Struct};
-use parquet::arrow::AsyncArrowWriter;
-use parquet::arrow::async_writer::AsyncFileWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
+use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
 use uuid::Uuid;
 
+use super::layout::{Layout, properties};
 use super::metrics::Metrics;
 use crate::table::{LakeTable, TableError};
 
-/// Rows of a row group: small enough that finding keys in a sorted file skips most of it.
-const ROW_GROUP_ROWS: usize = 128 * 1024;
-
-/// Bytes of a row group, which bounds the encoder's memory.
-const ROW_GROUP_BYTES: usize = 32 * 1024 * 1024;
-
-/// A Parquet file of a table, open for writing.
+/// A Parquet file of a table, open for writing. One that is dropped leaves nothing that readers
+/// could see, but perhaps bytes.
 pub(super) struct FileWriter {
     table: LakeTable,
     path: String,
     partition: Struct,
+    sink: Box<dyn FileWrite>,
+    /// Absent only after a failure.
+    encoder: Option<Encoder>,
+}
+
+/// What turns rows into bytes, on threads for blocking work.
+struct Encoder {
     metrics: Metrics,
-    inner: AsyncArrowWriter<Sink>,
+    writer: ArrowWriter<Vec<u8>>,
 }
 
 impl FileWriter {
-    /// Opens a file with a new name for rows of one bucket.
+    /// Opens a file with a new name for rows of one bucket, of which `first` tells how to encode
+    /// them; it is not written.
     pub(super) async fn open(
         table: &LakeTable,
         schema: &SchemaRef,
         bucket: Option<i32>,
+        layout: &Layout,
+        first: &RecordBatch,
     ) -> Result<Self, TableError> {
         let spec = table.metadata().default_partition_spec();
+        if spec.fields().len() > 1 {
+            // The bucket is known, the other values are not.
+            return Err(table.partitioning("its partitions have several values"));
+        }
         let partition: Struct = spec.fields().iter().map(|_| bucket.map(Literal::int)).collect();
         let root = format!("{}/data", table.metadata().location());
         let folder = if spec.is_unpartitioned() {
@@ -54,29 +58,50 @@ impl FileWriter {
         let path = format!("{folder}/{}.parquet", Uuid::now_v7());
         let files = |source| table.files_error(source);
         let output = table.table.file_io().new_output(&path).map_err(files)?;
-        let sink = Sink(output.writer().await.map_err(files)?);
-        let properties = properties(table)?;
-        let inner = AsyncArrowWriter::try_new(sink, schema.clone(), Some(properties))
+        let sink = output.writer().await.map_err(files)?;
+        let properties = properties(table, layout, first)?;
+        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
             .map_err(|e| table.rows_error(e))?;
-        let metrics = metrics(table)?;
-        Ok(FileWriter { table: table.clone(), path, partition, metrics, inner })
+        let encoder = Some(Encoder { metrics: metrics(table)?, writer });
+        Ok(FileWriter { table: table.clone(), path, partition, sink, encoder })
     }
 
     /// Appends rows, which must be sorted and of the file's bucket.
     pub(super) async fn write(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
-        self.metrics.add(batch);
-        self.inner.write(batch).await.map_err(|e| convert(&self.table, e))
+        let (mut encoder, table, batch) = (self.take()?, self.table.clone(), batch.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            encoder.metrics.add(&batch);
+            encoder.writer.write(&batch).map_err(|e| table.rows_error(e))?;
+            Ok::<Encoder, TableError>(encoder)
+        });
+        let mut encoder = work.await.map_err(|e| self.table.rows_error(e))??;
+        let bytes = std::mem::take(encoder.writer.inner_mut());
+        self.encoder = Some(encoder);
+        self.send(bytes).await
     }
 
     /// Bytes so far, encoded and not yet encoded.
-    pub(super) fn bytes(&self) -> usize {
-        self.inner.bytes_written() + self.inner.in_progress_size()
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = |e: &Encoder| e.writer.bytes_written() + e.writer.in_progress_size();
+        self.encoder.as_ref().map_or(0, bytes) as u64
     }
 
     /// Makes the file durable and describes it.
     pub(super) async fn close(mut self) -> Result<DataFile, TableError> {
-        let footer = self.inner.finish().await.map_err(|e| convert(&self.table, e))?;
-        let metadata = self.table.metadata();
+        let (mut encoder, table) = (self.take()?, self.table.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            let footer = encoder.writer.finish().map_err(|e| table.rows_error(e))?;
+            Ok::<_, TableError>((footer, encoder))
+        });
+        let (footer, mut encoder) = work.await.map_err(|e| self.table.rows_error(e))??;
+        let bytes = std::mem::take(encoder.writer.inner_mut());
+        self.send(bytes).await?;
+        self.sink.close().await.map_err(|source| self.table.files_error(source))?;
+        self.describe(&footer, &encoder)
+    }
+
+    fn describe(self, footer: &ParquetMetaData, encoder: &Encoder) -> Result<DataFile, TableError> {
+        let (metadata, metrics) = (self.table.metadata(), &encoder.metrics);
         let order = metadata.default_sort_order_id();
         let mut builder = DataFileBuilder::default();
         builder
@@ -85,33 +110,30 @@ impl FileWriter {
             .file_format(DataFileFormat::Parquet)
             .partition(self.partition)
             .partition_spec_id(metadata.default_partition_spec_id())
-            .record_count(self.metrics.rows())
-            .file_size_in_bytes(self.inner.bytes_written() as u64)
-            .column_sizes(column_sizes(&self.table, &footer))
-            .value_counts(self.metrics.value_counts())
-            .null_value_counts(self.metrics.null_counts())
-            .lower_bounds(self.metrics.lower_bounds())
-            .upper_bounds(self.metrics.upper_bounds())
-            .split_offsets(Some(split_offsets(&footer)))
+            .record_count(metrics.rows())
+            .file_size_in_bytes(encoder.writer.bytes_written() as u64)
+            .column_sizes(column_sizes(&self.table, footer))
+            .value_counts(metrics.value_counts())
+            .null_value_counts(metrics.null_counts())
+            .lower_bounds(metrics.lower_bounds())
+            .upper_bounds(metrics.upper_bounds())
+            .split_offsets(Some(split_offsets(footer)))
             .sort_order_id(i32::try_from(order).unwrap_or_default());
         builder.build().map_err(|e| self.table.rows_error(e))
     }
-}
 
-/// zstd, bounded row groups, and no statistics at all of personal columns: neither in the
-/// footer nor in page headers nor in the page index.
-fn properties(table: &LakeTable) -> Result<WriterProperties, TableError> {
-    let level = ZstdLevel::try_new(3).map_err(|e| table.rows_error(e))?;
-    let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_statistics_enabled(EnabledStatistics::Page)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
-    for column in table.personal_columns()? {
-        let path = ColumnPath::new(vec![column.to_owned()]);
-        builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
+    async fn send(&mut self, bytes: Vec<u8>) -> Result<(), TableError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let sent = self.sink.write(Bytes::from(bytes)).await;
+        sent.map_err(|source| self.table.files_error(source))
     }
-    Ok(builder.build())
+
+    fn take(&mut self) -> Result<Encoder, TableError> {
+        let broken = || self.table.broken(&self.path, "failed before and cannot be written on");
+        self.encoder.take().ok_or_else(broken)
+    }
 }
 
 fn metrics(table: &LakeTable) -> Result<Metrics, TableError> {
@@ -143,32 +165,4 @@ fn split_offsets(footer: &ParquetMetaData) -> Vec<i64> {
     first
         .map(|column| column.dictionary_page_offset().unwrap_or(column.data_page_offset()))
         .collect()
-}
-
-/// An I/O error that went through the Parquet writer keeps its class.
-fn convert(table: &LakeTable, error: ParquetError) -> TableError {
-    match error {
-        ParquetError::External(source) => match source.downcast::<iceberg::Error>() {
-            Ok(source) => table.files_error(*source),
-            Err(source) => table.rows_error(ParquetError::External(source)),
-        },
-        other => table.rows_error(other),
-    }
-}
-
-/// Iceberg's file as the Parquet writer wants it.
-struct Sink(Box<dyn FileWrite>);
-
-impl AsyncFileWriter for Sink {
-    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, parquet::errors::Result<()>> {
-        Box::pin(async move {
-            self.0.write(bytes).await.map_err(|e| ParquetError::External(Box::new(e)))
-        })
-    }
-
-    fn complete(&mut self) -> BoxFuture<'_, parquet::errors::Result<()>> {
-        Box::pin(
-            async move { self.0.close().await.map_err(|e| ParquetError::External(Box::new(e))) },
-        )
-    }
 }

@@ -1,6 +1,11 @@
 //! Changes as Bronze holds them.
 
-mod file;
+mod cast;
+mod clock;
+mod decode;
+mod object;
+mod open;
+mod shape;
 
 use std::sync::Arc;
 
@@ -15,7 +20,8 @@ use medallion_definition::change::Op;
 use medallion_definition::contract::TableContract;
 use medallion_tables::schema::arrow_type;
 
-pub use file::read;
+pub use decode::Decoder;
+pub use open::{BATCH_ROWS, open, read};
 
 use crate::error::TransformError;
 
@@ -102,6 +108,19 @@ impl Changes {
         self.with_batch(&filter_record_batch(&self.as_batch()?, mask)?)
     }
 
+    /// Rows `offset` to `offset + length`, without a copy.
+    pub fn slice(&self, offset: usize, length: usize) -> Changes {
+        Changes {
+            source: self.source.slice(offset, length),
+            before: self.before.slice(offset, length),
+            op: self.op.slice(offset, length),
+            seq: self.seq.slice(offset, length),
+            changed_at: self.changed_at.slice(offset, length),
+            file: self.file.slice(offset, length),
+            row: self.row.slice(offset, length),
+        }
+    }
+
     /// The same rows as deletes of the key that they had before.
     pub(crate) fn as_deletes_of_before(&self) -> Result<Changes, TransformError> {
         let schema = self.source.schema();
@@ -144,3 +163,6 @@ fn before_schema(contract: &TableContract) -> SchemaRef {
         |name: &str| silver.column(name).map(|c| Field::new(name, arrow_type(c.lake_type), true));
     Arc::new(Schema::new(contract.key.iter().filter_map(|k| field(k.as_str())).collect::<Vec<_>>()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! The row balance of a batch: nothing is dropped without a counter.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where each change row of a batch went.
@@ -24,6 +23,8 @@ pub struct Balance {
     pub quarantined: u64,
     /// Old keys removed because their row moved to another key; not part of the sum.
     pub moved: u64,
+    /// Rows dropped because the table was replaced as a whole; not part of the sum.
+    pub replaced: u64,
 }
 
 impl Balance {
@@ -34,7 +35,7 @@ impl Balance {
     }
 
     /// The counters by name.
-    pub fn counters(&self) -> [(&'static str, u64); 9] {
+    pub fn counters(&self) -> [(&'static str, u64); 10] {
         [
             ("read", self.read),
             ("inserted", self.inserted),
@@ -45,6 +46,7 @@ impl Balance {
             ("unchanged", self.unchanged),
             ("quarantined", self.quarantined),
             ("moved", self.moved),
+            ("replaced", self.replaced),
         ]
     }
 }
@@ -63,6 +65,7 @@ impl std::ops::Add for Balance {
             unchanged: self.unchanged + other.unchanged,
             quarantined: self.quarantined + other.quarantined,
             moved: self.moved + other.moved,
+            replaced: self.replaced + other.replaced,
         }
     }
 }
@@ -74,11 +77,4 @@ impl fmt::Display for Balance {
         let parts: Vec<String> = told.map(|(name, n)| format!("{name} {n}")).collect();
         f.write_str(&parts.join(", "))
     }
-}
-
-/// What a batch counts.
-pub(super) struct Counted {
-    pub(super) balance: Balance,
-    /// Failures of rules that only warn, by rule.
-    pub(super) warnings: BTreeMap<String, u64>,
 }

@@ -1,32 +1,57 @@
-//! Applying one batch to a Silver table: read, check, consolidate, find, rewrite, commit.
+//! Applying one batch to a Silver table: read, check, find the last event of every key, locate,
+//! write, commit.
+//!
+//! Memory is bounded by the job's setting, not by the table or the batch: events beyond it wait on
+//! local disk, and buckets are worked off one after the other, a few side by side.
 
 mod balance;
+mod bucket;
+mod consolidation;
 mod decide;
-mod write;
+pub(crate) mod event;
+pub(crate) mod history;
+pub(crate) mod intake;
+pub(crate) mod key;
+pub(crate) mod partition;
+mod quarantine;
+mod rewrite;
+pub(crate) mod schedule;
+mod target;
+pub(crate) mod verdicts;
+pub(crate) mod winners;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::BooleanArray;
-use arrow::compute::concat_batches;
-use arrow::row::OwnedRow;
-use medallion_definition::change::Op;
 use medallion_definition::contract::TableContract;
-use medallion_definition::name::TableId;
-use medallion_ingestion::layout::{BronzeKey, table_prefix};
+use medallion_definition::types::LakeType;
+use medallion_tables::commit::{Change, CommitError, commit_rebasing};
+use medallion_tables::files::LiveFile;
 use medallion_tables::table::LakeTable;
+use medallion_tables::warehouse::Warehouse;
+use medallion_tables::{DataFile, Operation};
 
 pub use balance::Balance;
-use balance::Counted;
+use bucket::{Merger, Work};
+pub use consolidation::{Consolidated, consolidate};
+pub use history::HistoryBalance;
+use intake::{Intake, Late, Prepared, Purpose};
+use key::KeyEncoder;
+use partition::Collector;
+use quarantine::Quarantine;
+pub(crate) use quarantine::places;
+pub(crate) use target::{REBUILD_BRANCH, Rebuild, Target, newest_reference};
+use verdicts::{Verdicts, rejected_by_time};
 
-use crate::batch::{SilverJob, SilverPlan};
-use crate::bronze::{self, Changes};
-use crate::consolidate::{KeyEncoder, Winners, moved_rows, winners};
 use crate::error::TransformError;
+use crate::plan::{Mode, SilverJob, SilverPlan};
 use crate::quality::QualityPlan;
-use crate::quarantine::{self, Rejected};
-use crate::summary::{BatchFile, BatchRecord};
-use decide::{Merge, TouchedFile};
-use write::write;
+use crate::record::{BatchFile, BatchRecord, FileStats};
+use crate::summary;
+
+/// The share of the job's memory that events may take while they are collected: 2/5. The rest is
+/// for buckets that are worked on, and for decoders and encoders.
+pub(crate) const COLLECTED: (u64, u64) = (2, 5);
 
 /// One committed batch.
 pub(crate) struct Merged {
@@ -38,170 +63,229 @@ pub(crate) struct Merged {
     pub(crate) snapshot: i64,
 }
 
+/// What was read.
+#[derive(Default)]
+struct Taken {
+    stats: Vec<FileStats>,
+    warnings: BTreeMap<String, u64>,
+    late: Late,
+    quarantined: u64,
+}
+
+/// Applies a batch to the target, on whose newest snapshot `base` is read.
 pub(crate) async fn apply(
     job: &SilverJob<'_>,
-    quality: &QualityPlan,
+    target: Target<'_>,
     base: &LakeTable,
     plan: &SilverPlan,
 ) -> Result<Merged, TransformError> {
-    let read = read_files(job, &plan.files).await?;
-    let record = BatchRecord::new(&plan.table, &plan.files);
-    let mut balance = Balance { read: read.len() as u64, ..Balance::default() };
-    let Checked { valid, rejected, warnings } = check(&plan.table, quality, &read, job.now_micros)?;
-    balance.quarantined = rejected.len() as u64;
-    let own_rows = valid.len();
-    let valid = with_departures(job.contract, valid, &read, &rejected)?;
-
-    let keys = KeyEncoder::new(job.contract)?;
-    let mut merge = Merge { keys: &keys, changes: &valid, own_rows, balance };
-    let mut deciding = winners(&keys, &valid)?;
-    let touched = touched_files(base, &keys, &deciding).await?;
-    let found = merge.found(&touched, &deciding)?;
-    let doubtful = merge.suspicious(&deciding, &found, &plan.applied.watermark_seq);
-    let (decisions, changes, balance) = if doubtful.is_empty() {
-        (merge.decide(&deciding, &found)?, valid.clone(), merge.balance)
-    } else {
-        let all = with_history(job, quality, &keys, &valid, &doubtful, plan).await?;
-        // The history of other keys is incomplete: for them the batch alone decides.
-        let mut whole = winners(&keys, &all)?;
-        for key in doubtful {
-            if let Some(winner) = whole.remove(&key) {
-                deciding.insert(key, winner);
-            }
-        }
-        let mut merge = Merge { keys: &keys, changes: &all, own_rows, balance };
-        (merge.decide(&deciding, &found)?, all.clone(), merge.balance)
-    };
-    if !balance.holds() {
-        let table = plan.table.to_string();
-        return Err(TransformError::Balance { table, balance: balance.to_string() });
+    let intake = Arc::new(intake(job, plan)?);
+    let limit = usize::try_from(job.memory_bytes * COLLECTED.0 / COLLECTED.1);
+    let schema = event::schema(job.contract);
+    let mut events = Collector::new(base, schema, limit.unwrap_or(usize::MAX));
+    let files: Vec<BatchFile> = plan.batch_files();
+    let mut rejected = Quarantine::new(job, target, files.iter());
+    let before = verdicts(job, target, &files).await?;
+    let taken = take(&intake, files, &before, &mut events, &mut rejected).await?;
+    if let Some(from) = &taken.late.from {
+        let files = plan.history(from);
+        let before = verdicts(job, target, &files).await?;
+        recall(&intake, files, &before, &taken.late, &mut events).await?;
     }
-    quarantine::append(job, &record.id(), &plan.files, &read, rejected).await?;
-    let counted = Counted { balance, warnings };
-    let snapshot = write(job, base, plan, &record, touched, &decisions, &changes, &counted).await?;
-    let Counted { balance, warnings } = counted;
-    Ok(Merged { files: plan.files.len(), balance, warnings, snapshot })
-}
-
-/// Reads the files in order.
-async fn read_files(job: &SilverJob<'_>, files: &[BatchFile]) -> Result<Changes, TransformError> {
-    let mut parts = Vec::with_capacity(files.len());
-    for (i, file) in files.iter().enumerate() {
-        let content = job.warehouse.bucket().get(&file.key).await?;
-        parts.push(bronze::read(job.contract, &file.key, i as u64, content)?);
+    let live = base.live_files().await?;
+    let replaced = if plan.mode == Mode::Replace { live.clone() } else { Vec::new() };
+    let merged_into = if plan.mode == Mode::Replace { Vec::new() } else { live };
+    let merger = Arc::new(merger(job, base, plan));
+    let events = events.finish(&intake.keys)?;
+    let mut work = schedule::run(&merger, &intake, events, merged_into, job.memory_bytes).await?;
+    if plan.mode == Mode::Replace {
+        work.balance.replaced = rows_of(base, &replaced);
+        work.removed = replaced;
     }
-    Changes::concat(&parts)?.ok_or_else(|| TransformError::BronzeFile {
-        key: String::new(),
-        reason: "the batch has no file".to_owned(),
-    })
-}
-
-/// The outcome of the contract's rules.
-struct Checked {
-    /// The changes that may pass, with normalised values.
-    valid: Changes,
-    rejected: Vec<Rejected>,
-    /// Failures of rules that only warn, by rule.
-    warnings: BTreeMap<String, u64>,
-}
-
-/// Normalises and checks all rows but deletes, which carry only a key for certain.
-fn check(
-    table: &TableId,
-    quality: &QualityPlan,
-    read: &Changes,
-    now_micros: i64,
-) -> Result<Checked, TransformError> {
-    let outcome = quality
-        .apply(&read.source, now_micros)
-        .map_err(|source| TransformError::quality(table, source))?;
-    let rejected: Vec<Rejected> =
-        outcome.failures.into_iter().filter(|(row, _)| read.op(*row) != Op::Delete).collect();
-    let bad: HashSet<usize> = rejected.iter().map(|(row, _)| *row).collect();
-    let mask: BooleanArray = (0..read.len()).map(|row| Some(!bad.contains(&row))).collect();
-    let normalised = Changes { source: outcome.batch, ..read.clone() };
-    Ok(Checked { valid: normalised.filter(&mask)?, rejected, warnings: outcome.warnings })
-}
-
-/// A rejected row that moved to another key has left its old key all the same: the old key's row
-/// does not exist at the source any more. Such departures stand behind the batch's own rows, as
-/// deletes of the old key.
-fn with_departures(
-    contract: &TableContract,
-    valid: Changes,
-    read: &Changes,
-    rejected: &[Rejected],
-) -> Result<Changes, TransformError> {
-    let keys = KeyEncoder::new(contract)?;
-    let moved = moved_rows(&keys, read)?;
-    let mask: BooleanArray = {
-        let gone: HashSet<usize> =
-            rejected.iter().map(|(row, _)| *row).filter(|row| moved.contains(row)).collect();
-        (0..read.len()).map(|row| Some(gone.contains(&row))).collect()
-    };
-    if mask.true_count() == 0 {
-        return Ok(valid);
+    work.balance.read = taken.stats.iter().map(|stats| stats.rows).sum();
+    work.balance.quarantined = taken.quarantined;
+    if !work.balance.holds() {
+        let (table, balance) = (plan.table.to_string(), work.balance.to_string());
+        return Err(TransformError::Balance { table, balance });
     }
-    let departures = read.filter(&mask)?.as_deletes_of_before()?;
-    Ok(Changes::concat(&[valid.clone(), departures])?.unwrap_or(valid))
+    let record = target.sign(plan.record(&taken.stats), base);
+    rejected.commit(&record.id()).await?;
+    let Work { added, removed, balance } = work;
+    let counters = balance.counters().to_vec();
+    let commit = Commit { added, removed, counters, warnings: &taken.warnings };
+    let snapshot = publish(job, target, base, plan, commit, &record).await?;
+    Ok(Merged { files: plan.files.len(), balance, warnings: taken.warnings, snapshot })
 }
 
-/// The live files that hold a key of the batch. Key columns are read first, the rest only of
-/// files that matter.
-async fn touched_files(
-    base: &LakeTable,
-    keys: &KeyEncoder,
-    deciding: &Winners,
-) -> Result<Vec<TouchedFile>, TransformError> {
-    let mut touched = Vec::new();
-    for file in base.live_files().await? {
-        let batches = base.read_file(&file, Some(keys.names())).await?;
-        let mut hit = false;
-        for batch in &batches {
-            let encoded = keys.encode(batch)?;
-            hit = hit || encoded.iter().any(|key| deciding.contains_key(&key.owned()));
-        }
-        if hit {
-            let batches = base.read_file(&file, None).await?;
-            let rows = concat_batches(base.arrow_schema(), &batches)?;
-            let keys = keys.encode(&rows)?;
-            touched.push(TouchedFile { file, rows, keys });
-        }
-    }
-    Ok(touched)
-}
-
-/// The changes of the batch, and behind them the whole history of some keys. History that fails
-/// a check is left out: it was quarantined when it came.
-async fn with_history(
+/// What was decided before over rows whose check looks at the time. A rebuild decides anew.
+async fn verdicts(
     job: &SilverJob<'_>,
-    quality: &QualityPlan,
-    keys: &KeyEncoder,
-    own: &Changes,
-    doubtful: &HashSet<OwnedRow>,
-    plan: &SilverPlan,
-) -> Result<Changes, TransformError> {
-    let mut parts = vec![own.clone()];
-    let listed = job.warehouse.bucket().list(&table_prefix(&plan.table)).await?;
-    let fresh: HashSet<&str> = plan.files.iter().map(|f| f.key.as_str()).collect();
-    for object in listed.iter().filter(|o| !fresh.contains(o.key.as_str())) {
-        if object.key.parse::<BronzeKey>().is_err() {
-            continue;
-        }
-        let content = job.warehouse.bucket().get(&object.key).await?;
-        let changes = bronze::read(job.contract, &object.key, 0, content)?;
-        let (after, before) = (keys.encode(&changes.source)?, keys.encode(&changes.before)?);
-        let about = |row: usize| {
-            doubtful.contains(&after.row(row).owned())
-                || doubtful.contains(&before.row(row).owned())
-        };
-        let mask: BooleanArray = (0..changes.len()).map(|row| Some(about(row))).collect();
-        let about = changes.filter(&mask)?;
-        let Checked { valid, rejected, .. } = check(&plan.table, quality, &about, job.now_micros)?;
-        parts.push(with_departures(job.contract, valid, &about, &rejected)?);
+    target: Target<'_>,
+    files: &[BatchFile],
+) -> Result<Verdicts, TransformError> {
+    match target {
+        Target::Main => rejected_by_time(job.lake, job.warehouse, job.contract, files).await,
+        Target::Rebuild(_) => Ok(Verdicts::default()),
     }
-    Changes::concat(&parts)?.ok_or_else(|| TransformError::BronzeFile {
-        key: String::new(),
-        reason: "the batch has no file".to_owned(),
+}
+
+fn intake(job: &SilverJob<'_>, plan: &SilverPlan) -> Result<Intake, TransformError> {
+    let quality = QualityPlan::new(job.contract)
+        .map_err(|source| TransformError::quality(&job.contract.table, source))?;
+    Ok(Intake {
+        bucket: job.warehouse.bucket().clone(),
+        contract: job.contract.clone(),
+        quality,
+        keys: KeyEncoder::new(job.contract)?,
+        now_micros: job.now_micros,
+        watermark_seq: plan.watermark_seq.clone(),
     })
+}
+
+fn merger(job: &SilverJob<'_>, base: &LakeTable, plan: &SilverPlan) -> Merger {
+    Merger {
+        table: base.clone(),
+        key: job.contract.key.iter().map(ToString::to_string).collect(),
+        columns: compared(job.contract),
+        watermark_seq: plan.watermark_seq.clone(),
+        now_micros: job.now_micros,
+        file_bytes: job.file_bytes,
+    }
+}
+
+/// The columns by which rows are compared, in that order: the last time column first, since
+/// tables often keep the time of the last update there. Keys are equal anyway.
+fn compared(contract: &TableContract) -> Vec<String> {
+    let is_time = |lake_type| matches!(lake_type, LakeType::Timestamp | LakeType::TimestampTz);
+    let columns = contract.columns.iter().filter(|column| !contract.is_key(&column.name));
+    let mut columns: Vec<_> = columns.collect();
+    if let Some(likely) = columns.iter().rposition(|column| is_time(column.lake_type())) {
+        columns[..=likely].rotate_right(1);
+    }
+    columns.into_iter().map(|column| column.name.to_string()).collect()
+}
+
+/// Reads the batch's files.
+async fn take(
+    intake: &Arc<Intake>,
+    files: Vec<BatchFile>,
+    before: &Verdicts,
+    events: &mut Collector,
+    rejected: &mut Quarantine<'_>,
+) -> Result<Taken, TransformError> {
+    let mut taken = Taken { stats: vec![FileStats::default(); files.len()], ..Taken::default() };
+    let mut prepared = intake.read(files, &Purpose::Apply, before);
+    while let Some(rows) = prepared.next().await {
+        let rows = rows?;
+        let Prepared { file, stats, events: found, rejected: bad, warnings, late, .. } = rows;
+        taken.quarantined += rows.quarantined;
+        if let Some(bad) = bad {
+            rejected.add(&bad).await?;
+        }
+        for (rule, count) in warnings {
+            *taken.warnings.entry(rule).or_default() += count;
+        }
+        add(&mut taken.stats[file], stats);
+        taken.late.merge(late);
+        events.add(&intake.keys, found)?;
+    }
+    Ok(taken)
+}
+
+/// Both parts of a file together.
+fn add(all: &mut FileStats, part: FileStats) {
+    if part.rows == 0 {
+        return;
+    }
+    let first = all.rows == 0;
+    all.rows += part.rows;
+    if first || part.min_seq < all.min_seq {
+        all.min_seq = part.min_seq;
+    }
+    if part.max_seq > all.max_seq {
+        all.max_seq = part.max_seq;
+    }
+}
+
+/// Reads again what applied files say about keys with late changes.
+async fn recall(
+    intake: &Arc<Intake>,
+    files: Vec<BatchFile>,
+    before: &Verdicts,
+    late: &Late,
+    events: &mut Collector,
+) -> Result<(), TransformError> {
+    let wanted = Purpose::Recall(Arc::new(late.keys.clone()));
+    let mut prepared = intake.read(files, &wanted, before);
+    while let Some(rows) = prepared.next().await {
+        events.add(&intake.keys, rows?.events)?;
+    }
+    Ok(())
+}
+
+/// Live rows of a table: those of its files less those that were deleted by position.
+fn rows_of(base: &LakeTable, files: &[LiveFile]) -> u64 {
+    let stored: u64 = files.iter().map(LiveFile::records).sum();
+    let deleted = base.summary().and_then(|s| s.get("total-position-deletes")?.parse().ok());
+    stored.saturating_sub(deleted.unwrap_or(0))
+}
+
+/// What a batch does to its table.
+struct Commit<'a> {
+    added: Vec<DataFile>,
+    removed: Vec<LiveFile>,
+    /// The row balance.
+    counters: Vec<(&'static str, u64)>,
+    warnings: &'a BTreeMap<String, u64>,
+}
+
+/// Commits a batch with its record. Returns the snapshot.
+async fn publish(
+    job: &SilverJob<'_>,
+    target: Target<'_>,
+    base: &LakeTable,
+    plan: &SilverPlan,
+    commit: Commit<'_>,
+    record: &BatchRecord,
+) -> Result<i64, TransformError> {
+    let Commit { added, removed, counters, warnings } = commit;
+    let written = record.write(job.warehouse.bucket()).await?;
+    let mut entries = plan.summary(record, &written);
+    entries.extend(target.entries());
+    for (name, count) in counters {
+        entries.insert(format!("{}{name}", summary::ROWS), count.to_string());
+    }
+    for (rule, count) in warnings {
+        entries.insert(format!("{}{rule}", summary::WARNINGS), count.to_string());
+    }
+    let adds_deletes = added.iter().any(|f| f.referenced_data_file().is_some());
+    let append = removed.is_empty() && !adds_deletes;
+    let operation = if append { Operation::Append } else { Operation::Overwrite };
+    let paths: Vec<String> = added.iter().map(|f| f.file_path().to_owned()).collect();
+    let branch = target.branch();
+    let change = Change { operation, added, removed, summary: entries, branch };
+    let same = |newer: &LakeTable| {
+        newer.arrow_schema() == base.arrow_schema()
+            && plan.holds_for(newer)
+            && target.holds_for(newer)
+    };
+    let committed = commit_rebasing(job.warehouse, base, change, same).await;
+    let committed = match committed {
+        Ok(committed) => committed,
+        Err(error) => {
+            if matches!(error, CommitError::Conflict { .. }) {
+                discard(job.warehouse, &paths).await;
+            }
+            return Err(TransformError::commit(&record.table, error));
+        }
+    };
+    Ok(committed.snapshot_id().unwrap_or_default())
+}
+
+/// Deletes files that a definite conflict left without a use. One that stays is an orphan, no
+/// more; so errors are not reported.
+pub(crate) async fn discard(warehouse: &Warehouse, paths: &[String]) {
+    for path in paths {
+        drop(warehouse.file_io().delete(path).await);
+    }
 }

@@ -1,29 +1,33 @@
 //! Check digits of Brazilian documents.
 
-/// Remainder of a weighted sum turned into a check digit: 0 for remainders below two.
-fn check_digit(sum: u32) -> u32 {
+/// The check digit after these characters, as its ASCII code. A character counts as its code minus
+/// 48; the weights run upwards from 2 at the right end and begin again after `last`.
+fn check_digit(characters: &[u8], last: u32) -> u8 {
+    let mut weight = 2;
+    let mut sum = 0;
+    for character in characters.iter().rev() {
+        sum += u32::from(character - b'0') * weight;
+        weight = if weight == last { 2 } else { weight + 1 };
+    }
     match sum % 11 {
-        0 | 1 => 0,
-        remainder => 11 - remainder,
+        0 | 1 => b'0',
+        // At most 9: the remainder is at least two.
+        remainder => b'0' + (11 - remainder) as u8,
     }
 }
 
 fn all_equal(bytes: &[u8]) -> bool {
-    bytes.windows(2).all(|pair| pair[0] == pair[1])
+    bytes.iter().fold(true, |all, b| all & (*b == bytes[0]))
 }
 
 /// True for eleven digits whose last two are check digits (weights 10…2 and 11…2, modulo 11);
 /// eleven equal digits pass that arithmetic, yet are never given out.
 pub fn is_cpf(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    if bytes.len() != 11 || !bytes.iter().all(u8::is_ascii_digit) || all_equal(bytes) {
-        return false;
-    }
-    [9, 10].iter().all(|&position| {
-        let weights = (2..=position as u32 + 1).rev();
-        let sum = bytes.iter().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
-        u32::from(bytes[position] - b'0') == check_digit(sum)
-    })
+    let Ok(bytes) = <&[u8; 11]>::try_from(text.as_bytes()) else { return false };
+    bytes.iter().fold(true, |all, b| all & b.is_ascii_digit())
+        && !all_equal(bytes)
+        && bytes[9] == check_digit(&bytes[..9], 11)
+        && bytes[10] == check_digit(&bytes[..10], 11)
 }
 
 /// True for fourteen characters with CNPJ check digits. The first twelve may be upper-case letters
@@ -31,29 +35,20 @@ pub fn is_cpf(text: &str) -> bool {
 /// its ASCII code minus 48, the weights 2…9 run from right to left as in the numeric form.
 /// Fourteen equal characters are never given out.
 pub fn is_cnpj(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    if bytes.len() != 14 || all_equal(bytes) {
-        return false;
-    }
-    let (stem, digits) = bytes.split_at(12);
-    let stem_fits = stem.iter().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-    if !stem_fits || !digits.iter().all(u8::is_ascii_digit) {
-        return false;
-    }
-    [12, 13].iter().all(|&position| {
-        let weights = (2..=9).cycle();
-        let sum = bytes[..position]
-            .iter()
-            .rev()
-            .zip(weights)
-            .map(|(b, w): (&u8, u32)| u32::from(b - b'0') * w)
-            .sum();
-        u32::from(bytes[position] - b'0') == check_digit(sum)
-    })
+    let Ok(bytes) = <&[u8; 14]>::try_from(text.as_bytes()) else { return false };
+    let stem_fits = |b: &u8| b.is_ascii_digit() | b.is_ascii_uppercase();
+    bytes[..12].iter().fold(true, |all, b| all & stem_fits(b))
+        && bytes[12..].iter().all(u8::is_ascii_digit)
+        && !all_equal(bytes)
+        && bytes[12] == check_digit(&bytes[..12], 9)
+        && bytes[13] == check_digit(&bytes[..13], 9)
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     #[test]
@@ -101,5 +96,57 @@ mod tests {
         for text in bad {
             assert!(!is_cnpj(text), "{text}");
         }
+    }
+
+    /// The usual second form of the arithmetic: ascending weights, the remainder itself is the
+    /// digit, and ten is zero.
+    fn ascending(characters: &[u8], weights: impl Iterator<Item = u32>) -> u8 {
+        let weighted = characters.iter().rev().zip(weights);
+        let sum: u32 = weighted.map(|(b, w)| u32::from(b - b'0') * w).sum();
+        b'0' + u8::try_from(sum % 11 % 10).unwrap()
+    }
+
+    fn is_document(text: &str, stem: usize, weights: impl Iterator<Item = u32> + Clone) -> bool {
+        let bytes = text.as_bytes();
+        let letters = stem == 12;
+        let fits = |(i, b): (usize, &u8)| {
+            b.is_ascii_digit() || (letters && i < stem && b.is_ascii_uppercase())
+        };
+        bytes.len() == stem + 2
+            && bytes.iter().enumerate().all(fits)
+            && bytes.iter().any(|b| *b != bytes[0])
+            && (stem..stem + 2).all(|i| bytes[i] == ascending(&bytes[..i], weights.clone()))
+    }
+
+    #[test]
+    fn check_digits_agree_with_the_second_form_of_the_arithmetic() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2026);
+        let mut good = [0; 2];
+        for round in 0..40_000 {
+            let alphabet = if round % 2 == 0 { b'9' } else { b'Z' };
+            let character = |rng: &mut ChaCha8Rng| loop {
+                let byte = rng.random_range(b'0'..=alphabet);
+                if byte.is_ascii_alphanumeric() {
+                    break byte;
+                }
+            };
+            let mut cpf: Vec<u8> = (0..9).map(|_| rng.random_range(b'0'..=b'9')).collect();
+            let mut cnpj: Vec<u8> = (0..12).map(|_| character(&mut rng)).collect();
+            for _ in 0..2 {
+                cpf.push(ascending(&cpf, (0..=9).rev()));
+                cnpj.push(ascending(&cnpj, (2..=9).rev().cycle()));
+            }
+            if rng.random_bool(0.5) {
+                let place = rng.random_range(0..14);
+                cpf[place % 11] = rng.random_range(b'.'..=b'<');
+                cnpj[place] = rng.random_range(b'.'..=b'a');
+            }
+            let (cpf, cnpj) = (String::from_utf8(cpf).unwrap(), String::from_utf8(cnpj).unwrap());
+            assert_eq!(is_cpf(&cpf), is_document(&cpf, 9, (0..=9).rev()), "{cpf}");
+            assert_eq!(is_cnpj(&cnpj), is_document(&cnpj, 12, (2..=9).rev().cycle()), "{cnpj}");
+            good[0] += usize::from(is_cpf(&cpf));
+            good[1] += usize::from(is_cnpj(&cnpj));
+        }
+        assert!(good.iter().all(|n| (20_000..30_000).contains(n)), "{good:?}");
     }
 }

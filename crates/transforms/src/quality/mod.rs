@@ -6,9 +6,12 @@
 mod bounds;
 mod check;
 mod document;
+mod email;
 mod error;
+mod failures;
 mod normalise;
 mod phone;
+mod place;
 mod plan;
 mod row_rule;
 

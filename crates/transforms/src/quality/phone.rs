@@ -1,6 +1,8 @@
 //! Brazilian telephone numbers.
 
 const COUNTRY: &str = "55";
+/// The most digits in which a number is written: `00`, the country, the area, nine digits.
+const MOST_DIGITS: usize = 15;
 
 /// True for an area code (two digits, none of them zero) and a number of eight or nine digits.
 fn is_national(digits: &str) -> bool {
@@ -32,23 +34,52 @@ fn national(digits: &str, international: bool) -> Option<&str> {
     candidates.into_iter().flatten().find(|d| is_national(d))
 }
 
+/// ASCII text of a few bytes.
+#[derive(Default)]
+pub(crate) struct Short {
+    bytes: [u8; MOST_DIGITS],
+    length: usize,
+}
+
+impl Short {
+    /// Appends a byte of ASCII, or says that there is no room.
+    fn push(&mut self, byte: u8) -> Option<()> {
+        *self.bytes.get_mut(self.length)? = byte;
+        self.length += 1;
+        Some(())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Only ASCII is pushed.
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+/// The number in E.164, or nothing when it cannot be a Brazilian number. See [`phone_br`].
+pub(crate) fn e164(text: &str) -> Option<Short> {
+    let mut digits = Short::default();
+    let mut international = false;
+    for c in text.chars() {
+        match c {
+            '0'..='9' => digits.push(u8::try_from(c).ok()?)?,
+            '(' | ')' | '-' | '.' | '/' => {}
+            '+' if digits.length == 0 && !international => international = true,
+            c if c.is_whitespace() => {}
+            _ => return None,
+        }
+    }
+    let number = national(digits.as_str(), international)?;
+    let mut e164 = Short::default();
+    ["+", COUNTRY, number].iter().flat_map(|part| part.bytes()).try_for_each(|b| e164.push(b))?;
+    Some(e164)
+}
+
 /// The number in E.164, or nothing when it cannot be a Brazilian number.
 ///
 /// White space and the signs `( ) - . /` are punctuation, a `+` may stand in front. The country
 /// code may be there or not, as may a leading `0`, `0` and a carrier, or `00`.
 pub fn phone_br(text: &str) -> Option<String> {
-    let kept: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')' | '-' | '.' | '/'))
-        .collect();
-    let (digits, international) = match kept.strip_prefix('+') {
-        Some(rest) => (rest, true),
-        None => (kept.as_str(), false),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    national(digits, international).map(|number| format!("+{COUNTRY}{number}"))
+    e164(text).map(|number| number.as_str().to_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use medallion_tables::schema::arrow_type;
 
 use super::QualityError;
 use super::check::CompiledCheck;
+use super::failures::Failures;
 use super::normalise::normalise_all;
 use super::row_rule::CompiledRowRule;
 
@@ -88,28 +89,26 @@ impl QualityPlan {
         batch: &RecordBatch,
         now_micros: i64,
     ) -> Result<QualityOutcome, QualityError> {
-        let mut failures = BTreeMap::new();
+        let mut failures = Failures::new(batch.num_rows());
         let mut values = Vec::with_capacity(self.columns.len());
         for (field, rules) in self.schema.fields().iter().zip(&self.columns) {
             let column = rules.normalise(find(batch, field)?);
             for (rule, check) in &rules.checks {
-                let passed = check.evaluate(&column, now_micros)?;
-                let failed = (0..passed.len()).filter(|i| !passed.value(*i));
-                failed.for_each(|row| add(&mut failures, row, rule));
+                failures.add(rule, !check.evaluate(&column, now_micros)?.values());
             }
             values.push(column);
         }
         let warnings = self.judge_rows(&mut values, batch, &mut failures)?;
         let batch = self.replaced(batch, &values)?;
-        Ok(QualityOutcome { batch, failures: failures.into_iter().collect(), warnings })
+        Ok(QualityOutcome { batch, failures: failures.by_row(), warnings })
     }
 
     /// Evaluates the row rules and sets fields to NULL in `values`.
-    fn judge_rows(
-        &self,
+    fn judge_rows<'a>(
+        &'a self,
         values: &mut [ArrayRef],
         batch: &RecordBatch,
-        failures: &mut BTreeMap<usize, Vec<String>>,
+        failures: &mut Failures<'a>,
     ) -> Result<BTreeMap<String, u64>, QualityError> {
         let mut warnings = BTreeMap::new();
         let options =
@@ -119,20 +118,19 @@ impl QualityPlan {
                 .map_err(QualityError::Batch)?;
         for rule in &self.row_rules {
             let failing = rule.failing(&rows)?;
+            let count = failing.count_set_bits();
+            if count == 0 {
+                continue;
+            }
             match &rule.on_fail {
-                OnFail::Quarantine => {
-                    let failed = (0..failing.len()).filter(|i| failing.value(*i));
-                    failed.for_each(|row| add(failures, row, &rule.name));
-                }
+                OnFail::Quarantine => failures.add(&rule.name, failing),
                 OnFail::Warn => {
-                    if failing.true_count() > 0 {
-                        warnings.insert(rule.name.clone(), failing.true_count() as u64);
-                    }
+                    warnings.insert(rule.name.clone(), count as u64);
                 }
                 OnFail::NullField(column) => {
                     let index = self.schema.index_of(column.as_str());
                     let index = index.map_err(QualityError::Batch)?;
-                    values[index] = cleared(&values[index], &failing)?;
+                    values[index] = cleared(&values[index], &BooleanArray::new(failing, None))?;
                 }
             }
         }
@@ -169,11 +167,10 @@ impl QualityPlan {
 
 impl ColumnRules {
     fn normalise(&self, values: &ArrayRef) -> ArrayRef {
-        match values.as_string_opt::<i32>() {
-            Some(texts) if !self.normalisers.is_empty() => {
-                Arc::new(normalise_all(&self.normalisers, texts))
-            }
-            _ => Arc::clone(values),
+        let texts = values.as_string_opt::<i32>();
+        match texts.and_then(|texts| normalise_all(&self.normalisers, texts)) {
+            Some(changed) => Arc::new(changed),
+            None => Arc::clone(values),
         }
     }
 }
@@ -190,14 +187,6 @@ fn find<'a>(batch: &'a RecordBatch, field: &Field) -> Result<&'a ArrayRef, Quali
         found: column.data_type().clone(),
         wanted: field.data_type().clone(),
     })
-}
-
-fn add(failures: &mut BTreeMap<usize, Vec<String>>, row: usize, rule: &str) {
-    let rules = failures.entry(row).or_default();
-    // Two regular expressions on one column share their rule id.
-    if rules.last().map(String::as_str) != Some(rule) {
-        rules.push(rule.to_owned());
-    }
 }
 
 fn cleared(values: &ArrayRef, where_true: &BooleanArray) -> Result<ArrayRef, QualityError> {

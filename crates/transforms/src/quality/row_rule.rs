@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::error::DataFusionError;
@@ -50,12 +51,16 @@ impl CompiledRowRule {
     }
 
     /// True for each row that fails: the condition is FALSE, not NULL.
-    pub(crate) fn failing(&self, rows: &RecordBatch) -> Result<BooleanArray, QualityError> {
+    pub(crate) fn failing(&self, rows: &RecordBatch) -> Result<BooleanBuffer, QualityError> {
         // DataFusion's messages may quote the value at fault, so they go no further.
         let unclear = |_| QualityError::Evaluation { rule: self.name.clone() };
         let verdict = self.condition.evaluate(rows).map_err(unclear)?;
         let verdict = verdict.into_array(rows.num_rows()).map_err(unclear)?;
         let verdict = verdict.as_boolean();
-        Ok((0..verdict.len()).map(|i| Some(verdict.is_valid(i) && !verdict.value(i))).collect())
+        let is_false = !verdict.values();
+        Ok(match verdict.nulls() {
+            Some(nulls) => &is_false & nulls.inner(),
+            None => is_false,
+        })
     }
 }

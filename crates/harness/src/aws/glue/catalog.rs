@@ -21,14 +21,14 @@ pub(super) struct Catalog {
     databases: Mutex<BTreeMap<String, DatabaseEntry>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct DatabaseEntry {
     input: DatabaseInput,
     created: f64,
     tables: BTreeMap<String, TableEntry>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct TableEntry {
     input: TableInput,
     created: f64,
@@ -37,6 +37,10 @@ struct TableEntry {
 }
 
 type Databases = BTreeMap<String, DatabaseEntry>;
+
+/// The databases and tables of a catalog at some moment.
+#[derive(Clone, Debug)]
+pub struct CatalogState(Databases);
 
 impl Catalog {
     pub(super) fn new(account_id: String) -> Self {
@@ -51,6 +55,14 @@ impl Catalog {
             }
             Some(_) | None => Ok(self.databases.lock().unwrap_or_else(PoisonError::into_inner)),
         }
+    }
+
+    pub(super) fn state(&self) -> CatalogState {
+        CatalogState(self.databases.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    pub(super) fn restore(&self, state: &CatalogState) {
+        *self.databases.lock().unwrap_or_else(PoisonError::into_inner) = state.0.clone();
     }
 
     pub(super) fn create_database(&self, request: CreateDatabase) -> Result<Empty, GlueError> {

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use hyper::service::service_fn;
 
 use self::catalog::Catalog;
+pub use self::catalog::CatalogState;
 pub use self::jobs::JobRunner;
 use self::jobs::Jobs;
 use self::service::{State, answer};
@@ -89,6 +90,16 @@ impl GlueServer {
     /// The faults planned at this endpoint.
     pub fn faults(&self) -> &Faults {
         &self.state.faults
+    }
+
+    /// The databases and tables as they are now.
+    pub fn state(&self) -> CatalogState {
+        self.state.catalog.state()
+    }
+
+    /// Puts the catalog back into an earlier state.
+    pub fn restore(&self, state: &CatalogState) {
+        self.state.catalog.restore(state);
     }
 
     /// Stops listening, then ends every job run and waits for its program, seventeen seconds at

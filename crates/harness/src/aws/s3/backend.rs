@@ -47,6 +47,7 @@ macro_rules! operations {
             $(
                 async fn $name(&self, $request: S3Request<$input>) -> S3Result<S3Response<$output>> {
                     let $store = &self.store;
+                    $store.meter.request();
                     reply($body)
                 }
             )*

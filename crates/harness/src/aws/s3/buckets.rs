@@ -88,6 +88,8 @@ impl Store {
         &self,
         input: ListObjectsV2Input,
     ) -> S3Result<ListObjectsV2Output> {
+        let asked = input.prefix.as_deref().unwrap_or_default();
+        self.faults.strike("ListObjectsV2", asked).refuse_read()?;
         let index = self.index();
         let bucket = index.bucket(&input.bucket)?;
         let after = match &input.continuation_token {

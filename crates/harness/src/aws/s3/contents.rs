@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::StreamExt;
+use md5::{Digest, Md5};
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3Result, s3_error};
 use tokio::fs::File;
@@ -29,6 +30,12 @@ pub(super) struct Contents {
 #[derive(Debug)]
 pub(super) struct Content {
     path: PathBuf,
+}
+
+impl Content {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Drop for Content {
@@ -86,6 +93,21 @@ impl Contents {
         let digests = digest.finish();
         declared.verify(&digests)?;
         Ok(Stored { content, size, digests })
+    }
+
+    /// Takes a file as a content: linked, or copied to another file system. Gives its size and
+    /// MD5 too.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub(super) fn adopt(&self, file: &Path) -> io::Result<(Arc<Content>, u64, [u8; 16])> {
+        let content = self.fresh();
+        if std::fs::hard_link(file, &content.path).is_err() {
+            std::fs::copy(file, &content.path)?;
+        }
+        let mut digest = Md5::new();
+        let size = io::copy(&mut std::fs::File::open(&content.path)?, &mut digest)?;
+        Ok((content, size, digest.finalize().into()))
     }
 
     /// Stores the concatenation of contents.

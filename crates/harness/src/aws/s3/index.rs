@@ -147,6 +147,24 @@ impl Index {
             .ok_or_else(|| s3_error!(NoSuchUpload))
     }
 
+    /// Sets an object's time of modification, to the whole second.
+    pub(super) fn set_modified(&mut self, bucket: &str, key: &str, modified: SystemTime) -> bool {
+        let bucket = self.buckets.get_mut(bucket);
+        let Some(object) = bucket.and_then(|bucket| bucket.objects.get_mut(key)) else {
+            return false;
+        };
+        let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        *object = Arc::new(Object {
+            etag: object.etag.clone(),
+            size: object.size,
+            modified: UNIX_EPOCH + Duration::from_secs(seconds),
+            headers: object.headers.clone(),
+            checksum: object.checksum.clone(),
+            content: object.content.clone(),
+        });
+        true
+    }
+
     /// Compares the conditions with the current object without changing anything.
     pub(super) fn check(&self, bucket: &str, key: &str, on: &WriteConditions) -> S3Result<()> {
         on.check(self.bucket(bucket)?.objects.get(key).map(Arc::as_ref))

@@ -10,18 +10,23 @@ mod checksum;
 mod contents;
 mod event;
 mod index;
+mod inside;
 mod listing;
 mod multipart;
 mod objects;
+mod traffic;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use s3s::service::S3ServiceBuilder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub use self::event::{ObjectCreated, Reason};
+pub use self::inside::BucketState;
+pub use self::traffic::{Bytes, Traffic};
 use self::{access::OneKey, access::RegionCheck, backend::Backend, contents::Contents};
 use self::{index::Index, index::Owner};
 use super::faults::Faults;
@@ -67,6 +72,7 @@ struct Store {
     index: Mutex<Index>,
     contents: Contents,
     faults: Faults,
+    meter: traffic::Meter,
     owner: Owner,
 }
 
@@ -96,6 +102,7 @@ impl S3Server {
             index: Mutex::new(Index::new()),
             contents,
             faults: Faults::default(),
+            meter: traffic::Meter::default(),
             owner,
         });
         let mut service = S3ServiceBuilder::new(Backend::new(store.clone()));
@@ -122,6 +129,12 @@ impl S3Server {
     /// The faults planned at this server.
     pub fn faults(&self) -> &Faults {
         &self.store.faults
+    }
+
+    /// Sets when an object was last modified, to the whole second; no client of S3 can. False
+    /// when there is no such object.
+    pub fn set_modified(&self, bucket: &str, key: &str, modified: SystemTime) -> bool {
+        self.store.index().set_modified(bucket, key, modified)
     }
 
     /// Stops listening; requests under way get two seconds.

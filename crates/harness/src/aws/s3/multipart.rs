@@ -69,6 +69,7 @@ impl Store {
         }
         let declared = Declared::read(&envelope.headers, envelope.trailers);
         let stored = self.contents.store(body, &declared).await?;
+        self.meter.written(&input.key, stored.size);
         let checksum = stored.digests.checksum;
         let part = Part {
             md5: stored.digests.md5,

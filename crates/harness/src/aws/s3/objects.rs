@@ -36,6 +36,12 @@ impl Struck {
         }
     }
 
+    /// The refusal of a read: without its reply nothing was read either.
+    pub(super) fn refuse_read(self) -> S3Result<()> {
+        self.refuse()?;
+        self.reply(())
+    }
+
     /// The reply, unless it is to be lost.
     pub(super) fn reply<T>(self, output: T) -> S3Result<T> {
         if self.loses_reply() {
@@ -71,6 +77,7 @@ impl Store {
         }
         let declared = Declared::read(&envelope.headers, envelope.trailers);
         let stored = self.contents.store(body, &declared).await?;
+        self.meter.written(&input.key, stored.size);
         let object = Arc::new(Object {
             etag: hex::encode(stored.digests.md5),
             size: stored.size,
@@ -103,7 +110,11 @@ impl Store {
     }
 
     pub(super) async fn get_object(&self, input: GetObjectInput) -> S3Result<GetObjectOutput> {
-        self.faults.strike("GetObject", &input.key).refuse()?;
+        let struck = self.faults.strike("GetObject", &input.key);
+        struck.refuse_read()?;
+        if struck.vanishes() {
+            self.delete(&input.bucket, &input.key, &WriteConditions::default())?;
+        }
         only_current(input.version_id.as_deref())?;
         whole_object(input.part_number)?;
         let object = self.index().object(&input.bucket, &input.key)?.clone();
@@ -118,6 +129,7 @@ impl Store {
         let asked = input.checksum_mode.is_some() && content_range.is_none();
         let checksum = if asked { object.checksum.clone() } else { Checksum::default() };
         let length = range.end - range.start;
+        self.meter.read(&input.key, length);
         let headers = object.headers.clone();
         Ok(GetObjectOutput {
             body: Some(read(object.content.clone(), range).await?),
@@ -142,6 +154,7 @@ impl Store {
     }
 
     pub(super) fn head_object(&self, input: &HeadObjectInput) -> S3Result<HeadObjectOutput> {
+        self.faults.strike("HeadObject", &input.key).refuse_read()?;
         only_current(input.version_id.as_deref())?;
         whole_object(input.part_number)?;
         let object = self.index().object(&input.bucket, &input.key)?.clone();

@@ -23,12 +23,13 @@ pub(super) fn check(table: &TableState<'_>, findings: &mut Findings) {
         known(table, column, findings);
     }
     for column in &table.source.columns {
-        let known = table.contract.columns.iter().any(|c| c.name.as_str() == column.name);
+        let names = table.contract.columns.iter().flat_map(Column::names);
+        let known = names.chain(&table.contract.dropped).any(|name| name.as_str() == column.name);
         if !known && column.left_out().is_none() {
             findings.warning(
                 (UNKNOWN, Place::Column(table.id().clone(), column.name.clone())),
                 "the contract does not know it, and Silver waits when it arrives",
-                format!("add it to `{}`", table.contract.file),
+                format!("add it to `{}`, or to its `dropped`", table.contract.file),
             );
         }
     }
@@ -37,7 +38,8 @@ pub(super) fn check(table: &TableState<'_>, findings: &mut Findings) {
 fn known(table: &TableState<'_>, column: &Column, findings: &mut Findings) {
     let file = &table.contract.file;
     let at = |rule| (rule, Place::Column(table.id().clone(), column.name.to_string()));
-    let Some(found) = table.source.column(column.name.as_str()) else {
+    // Before the rename reaches the source, the column has its old name there.
+    let Some(found) = column.names().find_map(|name| table.source.column(name.as_str())) else {
         findings.error(at(MISSING), "the source has no such column", format!("see `{file}`"));
         return;
     };

@@ -121,6 +121,21 @@ fn columns_are_compared_with_the_contract() {
 }
 
 #[test]
+fn columns_that_were_renamed_or_dropped_are_known() {
+    let mut contract = contract("crm.customers", "id", &[("id", "int"), ("note", "int")]);
+    contract.columns[1].renamed_from = vec!["text".parse().unwrap()];
+    contract.dropped = vec!["extra".parse().unwrap()];
+    for note in ["note", "text"] {
+        let columns =
+            [("id", "int", None, ""), (note, "int", None, ""), ("extra", "date", None, "")];
+        assert_eq!(told(&state(&contract, &columns)), [], "{note}");
+    }
+    let other = [("id", "int", None, ""), ("memo", "int", None, "")];
+    let rules: Vec<_> = told(&state(&contract, &other)).into_iter().map(|(_, r, _)| r).collect();
+    assert_eq!(rules, ["source/column-missing", "source/column-unknown"]);
+}
+
+#[test]
 fn text_keys_are_told_when_mysql_takes_two_texts_for_one() {
     let cases = [
         ("varchar(9)", "utf8mb4_0900_ai_ci", vec!["source/key-case"]),

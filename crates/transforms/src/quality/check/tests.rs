@@ -5,6 +5,8 @@ use arrow::array::{
     StringArray, TimestampMicrosecondArray,
 };
 
+use medallion_definition::policy::UFS;
+
 use super::*;
 
 /// 2026-01-31 12:00:00 UTC.

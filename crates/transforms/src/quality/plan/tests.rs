@@ -20,6 +20,8 @@ fn column(name: &str, source_type: &str) -> Column {
         description: String::new(),
         normalisers: Vec::new(),
         checks: Vec::new(),
+        added: false,
+        renamed_from: Vec::new(),
     }
 }
 
@@ -55,6 +57,8 @@ fn contract(row_rules: Vec<RowRule>) -> TableContract {
         buckets: 1,
         engine: Engine::Native,
         load: Default::default(),
+        dropped: Vec::new(),
+        history: false,
         file: "crm_customers.toml".to_owned(),
     }
 }
