@@ -1,7 +1,9 @@
 //! Gold models: one SQL file each, with a TOML header in its leading comment.
 
+use std::time::Duration;
+
 use crate::contract::Sensitivity;
-use crate::name::{ColumnName, ModelName};
+use crate::name::{ColumnName, Layer, ModelName};
 use crate::types::LakeType;
 
 /// One column of a Gold table.
@@ -13,10 +15,123 @@ pub struct ModelColumn {
     pub lake_type: LakeType,
     /// How much it tells about a person.
     pub sensitivity: Sensitivity,
+    /// Why a column that is computed from personal columns tells nothing about a person; without
+    /// such a reason it has to be personal itself.
+    pub safe_because: Option<String>,
     /// What the column means.
     pub description: String,
     /// Whether NULL is allowed; a NULL elsewhere makes the build red.
     pub nullable: bool,
+    /// The line of the header on which the column begins, from 1.
+    pub line: usize,
+}
+
+/// How a model's table is brought up to date.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Materialisation {
+    /// The whole query is asked again.
+    #[default]
+    Full,
+    /// Only rows whose key was touched since the last build are computed again. The result is that
+    /// of a full build.
+    Incremental {
+        /// Columns of the grain, none of them nullable. All rows with one key are computed together.
+        key: Vec<ColumnName>,
+    },
+}
+
+/// How a Gold table's files are split.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Partitioning {
+    /// Not at all.
+    #[default]
+    None,
+    /// By the hash of a column (Iceberg's `bucket`), which is the first of the incremental key or of
+    /// the grain.
+    Bucket {
+        /// The column.
+        column: ColumnName,
+        /// How many, at least 2.
+        buckets: u32,
+    },
+}
+
+/// What becomes of a build that fails a check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckSeverity {
+    /// The build is not published.
+    #[default]
+    Error,
+    /// The build is published, and the failure is told.
+    Warn,
+}
+
+/// What is checked before a build is published, beside the grain and columns that must not be NULL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelCheck {
+    /// The check's name in messages: given, or made of kind and columns; unique within the model.
+    pub name: String,
+    /// What it asks.
+    pub kind: CheckKind,
+    /// What its failure means.
+    pub severity: CheckSeverity,
+    /// The line of the header on which it begins, from 1.
+    pub line: usize,
+}
+
+/// A question to the rows that are about to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckKind {
+    /// No row has NULL in the column.
+    NotNull {
+        /// The column.
+        column: ColumnName,
+    },
+    /// No two rows agree in all of the columns; rows with NULL in one of them are left out.
+    Unique {
+        /// The columns.
+        columns: Vec<ColumnName>,
+    },
+    /// Every value is one of these, compared as text; NULL passes.
+    AcceptedValues {
+        /// The column.
+        column: ColumnName,
+        /// The values.
+        values: Vec<String>,
+    },
+    /// Every value stands in the column of another table, as it was read for this build or, if it
+    /// was not, as it is now; NULL passes.
+    Relationship {
+        /// The column.
+        column: ColumnName,
+        /// The other table's layer.
+        to_layer: Layer,
+        /// Its name in that layer.
+        to_table: String,
+        /// Its column.
+        to_column: ColumnName,
+    },
+    /// The table has not grown or shrunk by more than a share of the published rows. The first build
+    /// passes.
+    RowCountChange {
+        /// The largest loss in thousandths of the published rows, if there is a limit.
+        max_drop_permille: Option<u32>,
+        /// The largest gain in thousandths of the published rows, if there is a limit.
+        max_growth_permille: Option<u32>,
+    },
+    /// The greatest time in a column is not older than this when the build runs.
+    Freshness {
+        /// A `timestamptz`, `timestamp` (taken as UTC) or `date` column.
+        column: ColumnName,
+        /// The greatest age.
+        max_age: Duration,
+    },
+    /// A query that returns failing rows; the build stands in it as the table `this`, and every
+    /// table that models can read under its own name.
+    Sql {
+        /// One SELECT.
+        sql: String,
+    },
 }
 
 /// A Gold model.
@@ -32,10 +147,25 @@ pub struct GoldModel {
     pub grain: Vec<ColumnName>,
     /// The columns in order.
     pub columns: Vec<ModelColumn>,
-    /// The query. Silver tables are `silver.<schema>_<table>`, other models `gold.<model>`.
+    /// How the table is brought up to date.
+    pub materialisation: Materialisation,
+    /// How its files are split.
+    pub partitioning: Partitioning,
+    /// What is checked before publishing, in the order of the header.
+    pub checks: Vec<ModelCheck>,
+    /// The query. Silver tables are `silver.<schema>_<table>`, their history
+    /// `silver.<schema>_<table>_history`, change feeds `bronze.<schema>_<table>`, rejected rows
+    /// `quarantine.<schema>_<table>`, other models `gold.<model>`.
     pub sql: String,
     /// The file it was read from.
     pub file: String,
     /// The line on which the query begins, from 1.
     pub sql_line: usize,
+}
+
+impl GoldModel {
+    /// The column of this name.
+    pub fn column(&self, name: &ColumnName) -> Option<&ModelColumn> {
+        self.columns.iter().find(|c| c.name == *name)
+    }
 }

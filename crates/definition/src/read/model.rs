@@ -1,7 +1,7 @@
 //! `infra/lake/models/*.sql`: a TOML header between `/*---` and `---*/`, then one query.
 
 use crate::finding::{Findings, RuleId};
-use crate::model::{GoldModel, ModelColumn};
+use crate::model::{GoldModel, Materialisation, ModelColumn, Partitioning};
 use crate::name::{ColumnName, ModelName};
 use crate::read::contract::sensitivity;
 use crate::section::{At, Reader, Section};
@@ -52,6 +52,9 @@ pub(crate) fn read(file: &str, stem: &str, text: &str) -> (Option<GoldModel>, Fi
             owner: owner?.value.to_owned(),
             grain: grain.into_iter().map(|g| g.value).collect(),
             columns: columns.into_iter().map(|c| c.value).collect(),
+            materialisation: Materialisation::default(),
+            partitioning: Partitioning::default(),
+            checks: Vec::new(),
             sql: sql.trim().trim_end_matches(';').to_owned(),
             file: file.to_owned(),
             sql_line,
@@ -71,8 +74,10 @@ fn column(section: &Section<'_>) -> Option<At<ModelColumn>> {
             name: name?.value,
             lake_type: lake_type?.value,
             sensitivity: sensitivity?,
+            safe_because: None,
             description,
             nullable,
+            line: section.line,
         },
         line: section.line,
     })

@@ -1,20 +1,17 @@
 //! The Gold job: a model's query over Silver and other models, checked, then published by one
 //! atomic replacement of the table.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod graph;
+mod session;
+
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::row::{RowConverter, SortField};
-use datafusion::catalog::{
-    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider,
-};
-use datafusion::error::DataFusionError;
-use datafusion::prelude::{SessionConfig, SessionContext};
-use datafusion::sql::parser::DFParser;
-use datafusion::sql::resolve::resolve_table_references;
+use datafusion::catalog::TableProvider;
 use medallion_definition::catalogue;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
@@ -28,92 +25,12 @@ use medallion_tables::warehouse::Warehouse;
 use medallion_tables::writer::write_files;
 use sha2::{Digest, Sha256};
 
+use graph::query_error;
+pub use graph::{Input, inputs, levels};
+pub use session::{empty_session, logical_plan, session};
+
 use crate::error::{TransformError, unavailable};
 use crate::{spec, summary};
-
-/// A table that a model reads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Input {
-    /// Silver or Gold.
-    pub layer: Layer,
-    /// The table's name in its Glue database.
-    pub table: String,
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.layer, self.table)
-    }
-}
-
-/// The tables that a model's query names, found by parsing it.
-///
-/// # Errors
-/// When the query does not parse, or names a table that the lake does not have.
-pub fn inputs(lake: &LakeDefinition, model: &GoldModel) -> Result<BTreeSet<Input>, TransformError> {
-    let statements = DFParser::parse_sql(&model.sql).map_err(|e| query_error(model, e))?;
-    let mut inputs = BTreeSet::new();
-    for statement in &statements {
-        let (tables, _) =
-            resolve_table_references(statement, true).map_err(|e| query_error(model, e))?;
-        for table in tables {
-            let input = table
-                .schema()
-                .and_then(|s| s.parse::<Layer>().ok())
-                .map(|layer| Input { layer, table: table.table().to_owned() });
-            let known = readable(lake);
-            let found = input.filter(|i| known.contains(i));
-            inputs.insert(found.ok_or_else(|| TransformError::UnknownInput {
-                model: model.name.to_string(),
-                place: format!("{}:{}", model.file, model.sql_line),
-                known: known.iter().map(ToString::to_string).collect(),
-                input: table.to_string(),
-            })?);
-        }
-    }
-    Ok(inputs)
-}
-
-/// What models can read: Silver and each other. Bronze and quarantine are for people.
-fn readable(lake: &LakeDefinition) -> BTreeSet<Input> {
-    let served = |layer: Layer| matches!(layer, Layer::Silver | Layer::Gold);
-    let tables = lake.catalogue().into_iter().filter(|t| served(t.layer));
-    tables.map(|t| Input { layer: t.layer, table: t.name }).collect()
-}
-
-fn query_error(model: &GoldModel, source: DataFusionError) -> TransformError {
-    TransformError::Query {
-        model: model.name.to_string(),
-        place: format!("{}:{}", model.file, model.sql_line),
-        source: Box::new(source),
-    }
-}
-
-/// The models in levels: each reads only Silver and models of earlier levels.
-///
-/// # Errors
-/// [`TransformError::Circle`] when models read each other.
-pub fn levels(lake: &LakeDefinition) -> Result<Vec<Vec<&GoldModel>>, TransformError> {
-    let mut waiting: Vec<(&GoldModel, BTreeSet<String>)> = Vec::new();
-    for model in &lake.models {
-        let gold = inputs(lake, model)?.into_iter().filter(|i| i.layer == Layer::Gold);
-        waiting.push((model, gold.map(|i| i.table).collect()));
-    }
-    let mut built = HashSet::new();
-    let mut levels = Vec::new();
-    while !waiting.is_empty() {
-        let (ready, later): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|(_, needs)| needs.iter().all(|n| built.contains(n)));
-        if ready.is_empty() {
-            let names: Vec<String> = later.iter().map(|(m, _)| format!("`{}`", m.name)).collect();
-            return Err(TransformError::Circle { models: names.join(", ") });
-        }
-        built.extend(ready.iter().map(|(m, _)| m.name.to_string()));
-        levels.push(ready.into_iter().map(|(m, _)| m).collect());
-        waiting = later;
-    }
-    Ok(levels)
-}
 
 /// What a run is going to do. Printable.
 #[derive(Clone, Debug)]
@@ -274,6 +191,10 @@ impl GoldJob<'_> {
 
     async fn build(&self, tables: Vec<(Input, LakeTable)>) -> Result<RecordBatch, TransformError> {
         let planning = |e| query_error(self.model, e);
+        let tables = tables.into_iter().map(|(input, table)| {
+            let provider: Arc<dyn TableProvider> = Arc::new(LakeTableProvider::new(table));
+            (input, provider)
+        });
         let context = session(tables).map_err(planning)?;
         let frame = context.sql(&self.model.sql).await.map_err(planning)?;
         let schema = Arc::clone(frame.schema().inner());
@@ -343,21 +264,4 @@ impl GoldJob<'_> {
 
 fn inputs_json(inputs: &BTreeMap<String, i64>) -> String {
     serde_json::json!(inputs).to_string()
-}
-
-/// A session in which the tables stand under their layer: `silver.crm_customers`.
-fn session(tables: Vec<(Input, LakeTable)>) -> Result<SessionContext, DataFusionError> {
-    let config = SessionConfig::new().with_default_catalog_and_schema("lake", "gold");
-    let context = SessionContext::new_with_config(config);
-    let catalog = Arc::new(MemoryCatalogProvider::new());
-    let mut schemas: BTreeMap<Layer, Arc<MemorySchemaProvider>> = BTreeMap::new();
-    for (input, table) in tables {
-        let schema = schemas.entry(input.layer).or_default();
-        schema.register_table(input.table, Arc::new(LakeTableProvider::new(table)))?;
-    }
-    for (layer, schema) in schemas {
-        catalog.register_schema(layer.as_str(), schema)?;
-    }
-    context.register_catalog("lake", catalog);
-    Ok(context)
 }

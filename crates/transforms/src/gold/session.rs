@@ -1,0 +1,75 @@
+//! Sessions in which tables stand under their layer, as models name them: `silver.crm_customers`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use medallion_definition::lake::LakeDefinition;
+use medallion_definition::model::GoldModel;
+use medallion_definition::name::Layer;
+use medallion_tables::schema::arrow_type;
+
+use super::graph::{Input, query_error};
+use crate::error::TransformError;
+
+/// A session over tables.
+///
+/// # Errors
+/// When a table comes twice.
+pub fn session(
+    tables: impl IntoIterator<Item = (Input, Arc<dyn TableProvider>)>,
+) -> Result<SessionContext, DataFusionError> {
+    let config = SessionConfig::new().with_default_catalog_and_schema("lake", "gold");
+    let context = SessionContext::new_with_config(config);
+    let catalog = Arc::new(MemoryCatalogProvider::new());
+    let mut schemas: BTreeMap<Layer, Arc<MemorySchemaProvider>> = BTreeMap::new();
+    for (input, table) in tables {
+        let schema = schemas.entry(input.layer).or_default();
+        schema.register_table(input.table, table)?;
+    }
+    for (layer, schema) in schemas {
+        catalog.register_schema(layer.as_str(), schema)?;
+    }
+    context.register_catalog("lake", catalog);
+    Ok(context)
+}
+
+/// A session over every table of the lake as the definition describes it, without rows: enough to
+/// plan a query, with nothing but the definition. Bronze columns have lower-case names, as in Glue.
+///
+/// # Errors
+/// When a table comes twice.
+pub fn empty_session(lake: &LakeDefinition) -> Result<SessionContext, DataFusionError> {
+    let tables = lake.catalogue().into_iter().map(|table| {
+        let fields = table.columns.iter();
+        let fields =
+            fields.map(|c| Field::new(c.name.to_lowercase(), arrow_type(c.lake_type), c.nullable));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(schema));
+        (Input { layer: table.layer, table: table.name }, provider)
+    });
+    session(tables)
+}
+
+/// The model's query as a logical plan, analysed but not optimised, over tables without rows.
+///
+/// # Errors
+/// [`TransformError::Query`] when it does not plan.
+pub async fn logical_plan(
+    lake: &LakeDefinition,
+    model: &GoldModel,
+) -> Result<LogicalPlan, TransformError> {
+    let planned = async {
+        let context = empty_session(lake)?;
+        let frame = context.sql(&model.sql).await?;
+        Ok(frame.into_unoptimized_plan())
+    };
+    planned.await.map_err(|e| query_error(model, e))
+}
