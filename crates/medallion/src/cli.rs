@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use medallion_definition::name::ModelName;
 
 use crate::commands;
 use crate::error::CliError;
@@ -29,15 +28,8 @@ enum Command {
     Maintain(commands::maintain::Maintain),
     /// Compute a Silver table anew from Bronze, beside the live one, and swap them
     Reprocess(commands::reprocess::Reprocess),
-    /// Build and publish a Gold model
-    Gold {
-        /// Model, such as `customers_by_region`
-        #[arg(long)]
-        model: ModelName,
-        /// Print the plan and change nothing
-        #[arg(long)]
-        plan: bool,
-    },
+    /// Build, check and publish a Gold model
+    Gold(commands::gold::Gold),
     /// Compare a Silver table with its state computed anew from Bronze, or with the source
     Verify(commands::verify::Verify),
     /// Ask a question as a group of the policy
@@ -95,7 +87,9 @@ impl Cli {
             Command::Reprocess(arguments) => {
                 commands::reprocess::run(&self.place, &arguments).await
             }
-            Command::Gold { model, plan } => commands::gold::run(&self.place, &model, plan).await,
+            Command::Gold(arguments) => {
+                Box::pin(commands::gold::run(&self.place, &arguments)).await
+            }
             Command::Verify(arguments) => {
                 Box::pin(commands::verify::run(&self.place, &arguments)).await
             }

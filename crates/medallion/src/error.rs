@@ -72,6 +72,19 @@ pub enum CliError {
     /// A job failed.
     #[error("the job failed")]
     Transform(#[from] TransformError),
+    /// A build failed its checks; the published table is as it was.
+    #[error(
+        "gold {model} is not published: the table is as it was, and the build is on its branch \
+         `{branch}`\n{checks}"
+    )]
+    Red {
+        /// The model.
+        model: String,
+        /// The failed checks with their rows.
+        checks: String,
+        /// Where the build can be looked at.
+        branch: &'static str,
+    },
     /// The catalog failed.
     #[error("the lake cannot be read")]
     Warehouse(#[from] WarehouseError),
@@ -114,6 +127,7 @@ impl CliError {
             CliError::Findings(_)
             | CliError::Unknown { .. }
             | CliError::Documents(_)
+            | CliError::Red { .. }
             | CliError::Stale(_) => exit::FINDINGS,
             CliError::Doctor(error) => error.exit_code(),
             CliError::NewTable(error) => error.exit_code(),
@@ -126,6 +140,7 @@ impl CliError {
                 TransformError::UnknownInput { .. }
                 | TransformError::Circle { .. }
                 | TransformError::Query { .. }
+                | TransformError::Check { .. }
                 | TransformError::Quality { .. },
             ) => exit::FINDINGS,
             CliError::Transform(error) => match error.advice() {

@@ -7,8 +7,10 @@ use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
+use datafusion::common::config::ConfigOptions;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use medallion_definition::lake::LakeDefinition;
@@ -26,14 +28,29 @@ use crate::error::TransformError;
 pub fn session(
     tables: impl IntoIterator<Item = (Input, Arc<dyn TableProvider>)>,
 ) -> Result<SessionContext, DataFusionError> {
-    let config = SessionConfig::new().with_default_catalog_and_schema("lake", "gold");
-    let context = SessionContext::new_with_config(config);
+    session_with(tables, ConfigOptions::new(), Arc::new(RuntimeEnv::default()))
+}
+
+/// A session over tables with these options and resources.
+///
+/// # Errors
+/// When a table comes twice.
+pub(super) fn session_with(
+    tables: impl IntoIterator<Item = (Input, Arc<dyn TableProvider>)>,
+    options: ConfigOptions,
+    runtime: Arc<RuntimeEnv>,
+) -> Result<SessionContext, DataFusionError> {
+    let config = SessionConfig::from(options)
+        .with_default_catalog_and_schema("lake", "gold")
+        .with_create_default_catalog_and_schema(false);
+    let context = SessionContext::new_with_config_rt(config, runtime);
     let catalog = Arc::new(MemoryCatalogProvider::new());
     let mut schemas: BTreeMap<Layer, Arc<MemorySchemaProvider>> = BTreeMap::new();
     for (input, table) in tables {
         let schema = schemas.entry(input.layer).or_default();
         schema.register_table(input.table, table)?;
     }
+    schemas.entry(Layer::Gold).or_default();
     for (layer, schema) in schemas {
         catalog.register_schema(layer.as_str(), schema)?;
     }
