@@ -122,12 +122,18 @@ impl<'a> Section<'a> {
         self.reader.line(value.span().start)
     }
 
+    /// The line of a key's value; that of the section when the key is not there.
+    pub(crate) fn line_of_key(&self, key: &'static str) -> usize {
+        self.value(key).map_or(self.line, |value| self.line_of(value))
+    }
+
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let message = format!("`{key}` is {}, wanted is {wanted}", value.get_ref().type_str());
         self.report(BAD_VALUE, self.line_of(value), message, String::new());
     }
 
-    fn missing(&self, key: &str) {
+    /// Reports that a key is not there.
+    pub(crate) fn missing(&self, key: &str) {
         let message = format!("`{key}` is missing in {}", self.what);
         self.report(MISSING_KEY, self.line, message, format!("add `{key} = …`"));
     }
@@ -228,6 +234,12 @@ impl<'a> Section<'a> {
                 Vec::new()
             }
         }
+    }
+
+    /// True when the key's list has no element, and when the key is not there.
+    pub(crate) fn list_is_empty(&self, key: &'static str) -> bool {
+        let array = self.value(key).map(|value| value.get_ref().as_array());
+        array.is_none_or(|array| array.is_some_and(|elements| elements.iter().next().is_none()))
     }
 
     /// A list of texts parsed to a domain type; each bad element is a finding of its own.

@@ -23,7 +23,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     Ok(paths)
 }
 
-/// The files of a lake definition: everything in the folder and one level below.
+/// The files of a lake definition: everything in the folder and one level below. Folders deeper
+/// down, such as tests of models, are no part of it.
 ///
 /// # Errors
 /// When the folder or a file cannot be read.
@@ -31,8 +32,8 @@ pub fn definition_files(folder: &Path) -> Result<Vec<SourceFile>, CliError> {
     let mut files = Vec::new();
     for path in entries(folder)? {
         if path.is_dir() {
-            for inner in entries(&path)? {
-                files.push(read(&inner)?);
+            for inner in entries(&path)?.iter().filter(|inner| !inner.is_dir()) {
+                files.push(read(inner)?);
             }
         } else {
             files.push(read(&path)?);
