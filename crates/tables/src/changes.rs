@@ -39,11 +39,8 @@ impl LakeTable {
     pub async fn changes_since(&self, old: &LakeTable) -> Result<TableChanges, TableError> {
         let mut before: HashMap<String, LiveFile> =
             old.live_files().await?.into_iter().map(|f| (f.path().to_owned(), f)).collect();
-        let side = |table: &LakeTable| Side {
-            table: table.clone(),
-            whole: Vec::new(),
-            parts: Vec::new(),
-        };
+        let side =
+            |table: &LakeTable| Side { table: table.clone(), whole: Vec::new(), parts: Vec::new() };
         let (mut gone, mut came) = (side(old), side(self));
         for file in self.live_files().await? {
             let Some(earlier) = before.remove(file.path()) else {

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{cast, concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use medallion_definition::contract::TableContract;
 use medallion_definition::lake::LakeDefinition;
-use medallion_definition::name::Layer;
+use medallion_definition::name::{ColumnName, Layer, TableId};
+use medallion_ingestion::schema::SourceColumn;
 use medallion_tables::Operation;
 use medallion_tables::commit::{Branch, Change, commit};
 use medallion_tables::reader::KeySet;
@@ -20,6 +22,7 @@ use medallion_transforms::spec;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::small_lake::bronze::{BronzeFile, BronzeRow};
 use crate::small_lake::contents::causes;
 
 /// Keys are made of numbers below this, so that changes meet.
@@ -30,6 +33,8 @@ pub(super) struct Grown {
     pub(super) layer: Layer,
     pub(super) name: String,
     spec: TableSpec,
+    /// Columns that the source never has as NULL.
+    required: BTreeSet<String>,
     /// Values of columns that have to be among some, as texts.
     values: BTreeMap<String, Vec<&'static str>>,
 }
@@ -40,13 +45,20 @@ pub(super) fn tables(lake: &LakeDefinition) -> Vec<Grown> {
     for contract in &lake.tables {
         let name = contract.table.lake_table();
         let bucket = lake.name.to_string();
-        all.push((Layer::Silver, name.clone(), spec::silver(&bucket, contract)));
-        all.push((Layer::Quarantine, name.clone(), spec::quarantine(&bucket, contract)));
+        let filled = contract.columns.iter().filter(|c| !c.nullable).map(|c| c.name.to_string());
+        let filled: BTreeSet<String> = filled.collect();
+        let mut grow = |layer, name: String, spec: TableSpec| {
+            let given = spec.fields.iter().filter(|f| f.required).map(|f| f.name.clone());
+            let required = given.chain(filled.iter().cloned()).collect();
+            all.push(Grown { layer, name, spec, required, values: values() });
+        };
+        grow(Layer::Silver, name.clone(), spec::silver(&bucket, contract));
+        grow(Layer::Quarantine, name.clone(), spec::quarantine(&bucket, contract));
         if let Some(history) = spec::history(&bucket, contract) {
-            all.push((Layer::Silver, format!("{name}_history"), history));
+            grow(Layer::Silver, format!("{name}_history"), history);
         }
     }
-    all.into_iter().map(|(layer, name, spec)| Grown { layer, name, spec, values: values() }).collect()
+    all
 }
 
 fn values() -> BTreeMap<String, Vec<&'static str>> {
@@ -146,11 +158,12 @@ impl Grown {
         random: &mut ChaCha8Rng,
     ) -> Result<RecordBatch, String> {
         let mut columns: Vec<ArrayRef> = Vec::new();
-        for (place, field) in schema.fields().iter().enumerate() {
-            let required = self.spec.fields.get(place).is_none_or(|f| f.required);
-            let known = self.values.get(field.name()).filter(|_| {
-                matches!(field.data_type(), DataType::Utf8 | DataType::Int32)
-            });
+        for field in schema.fields() {
+            let required = self.required.contains(field.name());
+            let known = self
+                .values
+                .get(field.name())
+                .filter(|_| matches!(field.data_type(), DataType::Utf8 | DataType::Int32));
             // Columns of one name hold the same few values, so that joins find partners.
             let texts = (0..count).map(|_| {
                 let is_null = !required && random.random_ratio(1, 6);
@@ -162,7 +175,9 @@ impl Grown {
             });
             let texts: ArrayRef = Arc::new(texts.collect::<StringArray>());
             let column = match field.data_type() {
-                DataType::Boolean => cast(&cast(&texts, &DataType::Int32).map_err(said)?, &DataType::Boolean),
+                DataType::Boolean => {
+                    cast(&cast(&texts, &DataType::Int32).map_err(said)?, &DataType::Boolean)
+                }
                 other => cast(&texts, other),
             };
             let column = column.map_err(said)?;
@@ -172,6 +187,65 @@ impl Grown {
             columns.push(column);
         }
         RecordBatch::try_new(Arc::clone(schema), columns).map_err(said)
+    }
+}
+
+/// A source table's change feed, to which files come.
+pub(super) struct Feed {
+    table: TableId,
+    columns: Vec<SourceColumn>,
+    key: Vec<usize>,
+    delivered: u32,
+}
+
+impl Feed {
+    pub(super) fn new(contract: &TableContract) -> Feed {
+        let columns = contract
+            .columns
+            .iter()
+            .map(|c| SourceColumn { name: c.name.to_string(), source_type: c.source_type.clone() });
+        let place = |name: &ColumnName| contract.columns.iter().position(|c| c.name == *name);
+        Feed {
+            table: contract.table.clone(),
+            columns: columns.collect(),
+            key: contract.key.iter().filter_map(place).collect(),
+            delivered: 0,
+        }
+    }
+
+    /// One more file, now and then one whose name sorts before the others.
+    pub(super) async fn deliver(
+        &mut self,
+        warehouse: &Warehouse,
+        random: &mut ChaCha8Rng,
+    ) -> Result<(), String> {
+        self.delivered += 1;
+        let day = if random.random_ratio(1, 8) { 1 } else { 1 + self.delivered.min(20) };
+        let seq = |n: u32| format!("{:035}", u64::from(self.delivered) * 1000 + u64::from(n));
+        let rows = (0..random.random_range(1..6)).map(|n| {
+            let key = random.random_range(0..KEYS).to_string();
+            let value = |place: usize| match self.columns.get(place).map(|c| c.name.as_str()) {
+                Some("channel") => "email".to_owned(),
+                Some("purpose") => "marketing".to_owned(),
+                _ => key.clone(),
+            };
+            let is_key = |place: &usize| self.key.contains(place);
+            let values = 0..self.columns.len();
+            BronzeRow {
+                op: ["I", "U", "D"][random.random_range(0..3)].to_owned(),
+                timestamp: format!("2026-01-{day:02} 10:00:0{n}.000000"),
+                seq: random.random_ratio(5, 6).then(|| seq(n)),
+                values: values.map(|place| is_key(&place).then(|| value(place))).collect(),
+                before: vec![None; self.key.len()],
+            }
+        });
+        let rows = rows.collect();
+        let (columns, key) = (self.columns.clone(), self.key.clone());
+        let file = BronzeFile { columns, key, rows, without: Vec::new() };
+        let prefix = medallion_ingestion::layout::table_prefix(&self.table);
+        let name =
+            format!("{prefix}2026/01/{day:02}/202601{day:02}-1000{:05}.parquet", self.delivered);
+        warehouse.bucket().put(&name, file.parquet()?).await.map(drop).map_err(said)
     }
 }
 

@@ -55,8 +55,10 @@ pub(super) fn lake(name: &str, models: usize, random: &mut ChaCha8Rng) -> Vec<So
     // One that reads another, whatever that is: all have `k` and `n`.
     let reads = random.random_range(0..models.max(1));
     let key_type = types.get(reads).copied().unwrap_or("string");
-    let sql = format!("select m.k, m.n + 1 as n, cast(null as decimal(10,2)) as total \
-                       from gold.m{reads} m where m.n > 0");
+    let sql = format!(
+        "select m.k, m.n + 1 as n, cast(null as decimal(10,2)) as total \
+                       from gold.m{reads} m where m.n > 0"
+    );
     files.push((format!("models/m{models}.sql"), with_header(key_type, &sql)));
     files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text }).collect()
 }
@@ -89,7 +91,9 @@ fn people_filter(alias: &str, random: &mut ChaCha8Rng) -> String {
         1 => format!(" where {alias}.region = 'SP'"),
         2 => format!(" where {alias}.amount > 3"),
         3 => format!(" where {alias}.kind is not null"),
-        4 => format!(" where {alias}.id in (select o.person_id from silver.crm_orders o where o.kind = 'a')"),
+        4 => format!(
+            " where {alias}.id in (select o.person_id from silver.crm_orders o where o.kind = 'a')"
+        ),
         5 => format!(
             " where not exists (select 1 from silver.crm_orders o where o.person_id = {alias}.id and o.amount > 5)"
         ),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::config::ConfigOptions;
 use datafusion::catalog::TableProvider;
+use datafusion::common::config::ConfigOptions;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -133,10 +133,11 @@ fn within<T: std::error::Error + 'static>(error: &DataFusionError) -> Option<&T>
 pub(super) fn fit(table: &LakeTable, rows: BatchStream) -> BatchStream {
     let (schema, name) = (Arc::clone(table.arrow_schema()), table.name());
     rows.map_ok(move |batch| {
-        let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
-            Some(column) => Arc::clone(column),
-            None => arrow::array::new_null_array(field.data_type(), batch.num_rows()),
-        });
+        let columns =
+            schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+                Some(column) => Arc::clone(column),
+                None => arrow::array::new_null_array(field.data_type(), batch.num_rows()),
+            });
         // Key columns are required, but rows that lack one are kept apart before they come here.
         let fields = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true));
         let schema = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));

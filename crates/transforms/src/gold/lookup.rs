@@ -43,11 +43,6 @@ impl Tuples {
         Ok(Tuples { rows: rows.iter().map(|r| r.owned()).collect(), converter })
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Which rows of the columns, of the same types, are among them.
     pub(crate) fn contain(
         &self,

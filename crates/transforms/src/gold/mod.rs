@@ -72,8 +72,7 @@ impl GoldJob<'_> {
     /// Looks up the inputs and compares them with what the published table was built from.
     pub(crate) async fn look(&self) -> Result<Looked, TransformError> {
         let published = self.warehouse.load(&self.ident()).await?;
-        let (mut sources, mut versions, mut missing) =
-            (Vec::new(), Versions::new(), Vec::new());
+        let (mut sources, mut versions, mut missing) = (Vec::new(), Versions::new(), Vec::new());
         for input in inputs(self.lake, self.model)? {
             match Source::load(self.lake, self.warehouse, &input).await? {
                 Some(source) => {
@@ -122,7 +121,8 @@ impl GoldJob<'_> {
         &self,
     ) -> Result<(datafusion::prelude::SessionContext, Versions), TransformError> {
         let looked = self.look().await?;
-        let tables = looked.sources.iter().map(|(input, source)| (input.clone(), source.provider()));
+        let tables =
+            looked.sources.iter().map(|(input, source)| (input.clone(), source.provider()));
         let context = session(tables).map_err(|e| graph::query_error(self.model, e))?;
         Ok((context, looked.plan.inputs))
     }

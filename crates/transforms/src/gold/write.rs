@@ -34,10 +34,9 @@ impl Unkeyed {
         let (counts, table) = (Arc::clone(self), format!("gold.{}", model.name));
         let keep = move |batch: Result<RecordBatch, TableError>| {
             let batch = batch?;
-            counts.split(&key, batch).map_err(|e| TableError::Rows {
-                table: table.clone(),
-                source: Box::new(e),
-            })
+            counts
+                .split(&key, batch)
+                .map_err(|e| TableError::Rows { table: table.clone(), source: Box::new(e) })
         };
         rows.map(keep).boxed()
     }
@@ -237,4 +236,3 @@ fn sorted(table: &LakeTable, rows: RecordBatch) -> Result<RecordBatch, Transform
     order.sort_by(|a, b| encoded.row(*a as usize).cmp(&encoded.row(*b as usize)));
     Ok(take_record_batch(&rows, &UInt32Array::from(order))?)
 }
-

@@ -22,7 +22,9 @@ use datafusion::logical_expr::{
     Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, Union,
 };
 
-use super::trace::{Traced, Untraceable, below, column_at, columns, only_input, replace, stands_on};
+use super::trace::{
+    Traced, Untraceable, below, column_at, columns, only_input, replace, stands_on,
+};
 
 /// The plans of what changed below a plan's scans.
 pub(super) trait Changes {
@@ -71,8 +73,7 @@ impl Affected<'_> {
             LogicalPlan::Union(union) => self.union(union, want),
             LogicalPlan::Join(join) => self.join(join, want),
             node => {
-                let not_followed =
-                    || Untraceable(format!("`{}` is not followed", node.display()));
+                let not_followed = || Untraceable(format!("`{}` is not followed", node.display()));
                 let input = only_input(node).ok_or_else(not_followed)?;
                 let want: Vec<Expr> =
                     want.iter().map(|expr| below(node, expr)).collect::<Traced<_>>()?;

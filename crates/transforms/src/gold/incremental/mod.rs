@@ -17,13 +17,13 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, SortField};
-use datafusion::catalog::{default_table_source::provider_as_source, default_table_source::source_as_provider};
+use datafusion::catalog::{
+    default_table_source::provider_as_source, default_table_source::source_as_provider,
+};
 use datafusion::common::Column;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::functions_aggregate::sum::sum;
-use datafusion::logical_expr::{
-    Expr, LogicalPlan, LogicalPlanBuilder, TableScan, lit,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan, lit};
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
@@ -95,7 +95,8 @@ pub(super) async fn recompute(
         Some(declared) => cast(model, column, declared),
         None => Ok(Arc::clone(column)),
     };
-    let typed = raw.columns().iter().zip(&places).map(declared).collect::<std::result::Result<Vec<_>, _>>();
+    let typed =
+        raw.columns().iter().zip(&places).map(declared).collect::<std::result::Result<Vec<_>, _>>();
     let typed = typed.map_err(Stopped::Failed)?;
     let narrow = Keys { inputs, raw: &raw };
     let wanted: Vec<(usize, Expr)> = want.into_iter().enumerate().collect();
@@ -211,7 +212,9 @@ impl Changes for Inputs<'_> {
     /// The difference of two bags: rows that come as often on both sides did not change.
     fn rows(&self, scan: &TableScan) -> Result<LogicalPlan> {
         let Some(since) = self.since(scan) else {
-            return Err(DataFusionError::Internal("an unchanged table is asked for changes".into()));
+            return Err(DataFusionError::Internal(
+                "an unchanged table is asked for changes".into(),
+            ));
         };
         let columns = scan.projected_schema.fields();
         let names: Vec<String> = columns.iter().map(|f| f.name().clone()).collect();

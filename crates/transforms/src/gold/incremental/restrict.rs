@@ -95,11 +95,8 @@ fn joined(
         }
     };
     let of = |side: &Side<'_>, other: &Side<'_>, narrowed: bool| {
-        let keys = if narrowed {
-            followed(&usable, |expr| side.express(other, expr))
-        } else {
-            Vec::new()
-        };
+        let keys =
+            if narrowed { followed(&usable, |expr| side.express(other, expr)) } else { Vec::new() };
         restrict(side.plan, &keys, narrow)
     };
     let inputs = vec![of(&left, &right, narrow_left)?, of(&right, &left, narrow_right)?];

@@ -44,10 +44,9 @@ pub(super) fn below(node: &LogicalPlan, expr: &Expr) -> Traced<Expr> {
         LogicalPlan::Aggregate(n) => replace(expr, |column| {
             let group = n.group_expr.get(place(&n.schema, column)?);
             match group.map(unalias) {
-                Some(Expr::GroupingSet(_)) | None => Err(Untraceable(format!(
-                    "`{}` is not what rows are grouped by",
-                    column.name
-                ))),
+                Some(Expr::GroupingSet(_)) | None => {
+                    Err(Untraceable(format!("`{}` is not what rows are grouped by", column.name)))
+                }
                 Some(group) => Ok(group.clone()),
             }
         }),
@@ -90,10 +89,7 @@ pub(super) fn column_at(schema: &DFSchema, place: usize) -> Expr {
 }
 
 /// The expression with its columns replaced.
-pub(super) fn replace(
-    expr: &Expr,
-    with: impl Fn(&Column) -> Traced<Expr>,
-) -> Traced<Expr> {
+pub(super) fn replace(expr: &Expr, with: impl Fn(&Column) -> Traced<Expr>) -> Traced<Expr> {
     let mut failed = None;
     let replaced = expr.clone().transform(|part| match part {
         Expr::Column(column) => match with(&column) {
