@@ -28,7 +28,7 @@ const NOW: i64 = 1_767_571_200_000_000;
 const FILE_BYTES: u64 = 64 * 1024;
 
 /// What happened in histories.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lived {
     runs: u64,
     full: u64,
@@ -36,6 +36,8 @@ pub(super) struct Lived {
     keys: u64,
     up_to_date: u64,
     rows: u64,
+    /// Why builds were full ones, with how often.
+    because: BTreeMap<String, u64>,
 }
 
 impl Lived {
@@ -46,6 +48,9 @@ impl Lived {
         self.keys += other.keys;
         self.up_to_date += other.up_to_date;
         self.rows += other.rows;
+        for (why, count) in other.because {
+            *self.because.entry(why).or_default() += count;
+        }
     }
 
     /// A check in which hardly anything was computed by keys says nothing.
@@ -62,7 +67,11 @@ impl fmt::Display for Lived {
             f,
             "{} runs, {} full, {} incremental with {} keys, {} without a change, {} rows compared",
             self.runs, self.full, self.incremental, self.keys, self.up_to_date, self.rows
-        )
+        )?;
+        for (why, count) in &self.because {
+            write!(f, "\n  {count} full builds: {why}")?;
+        }
+        Ok(())
     }
 }
 
@@ -120,9 +129,9 @@ pub(super) async fn live(
         }
     }
     let mut lived = Lived::default();
-    for step in 0..random.random_range(3..7) {
+    for step in 0..random.random_range(4..9) {
         if step > 0 {
-            for _ in 0..random.random_range(0..4) {
+            for _ in 0..random.random_range(0..6) {
                 let table = &tables[random.random_range(0..tables.len())];
                 table.change(&lake, &warehouse, &mut random).await?;
             }
@@ -170,7 +179,10 @@ async fn build(
                     lived.incremental = 1;
                     lived.keys = keys;
                 }
-                None => lived.full = 1,
+                None => {
+                    lived.full = 1;
+                    lived.because.insert(report.because.unwrap_or_default(), 1);
+                }
             }
         }
     }
