@@ -3,23 +3,22 @@
 
 mod graph;
 mod session;
+pub mod shape;
+pub mod unit_test;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options, concat_batches};
-use arrow::row::{RowConverter, SortField};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use datafusion::catalog::TableProvider;
-use medallion_definition::catalogue;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::{ColumnName, Layer};
 use medallion_tables::Operation;
 use medallion_tables::commit::{Branch, Change, commit};
 use medallion_tables::provider::LakeTableProvider;
-use medallion_tables::schema::arrow_type;
 use medallion_tables::table::LakeTable;
 use medallion_tables::warehouse::Warehouse;
 use medallion_tables::writer::write_files;
@@ -27,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 use graph::query_error;
 pub use graph::{Input, inputs, levels};
-pub use session::{empty_session, logical_plan, session};
+pub use session::{described_schema, empty_session, logical_plan, session};
 
 use crate::error::{TransformError, unavailable};
 use crate::{spec, summary};
@@ -162,8 +161,11 @@ impl GoldJob<'_> {
             return Ok(GoldOutcome::UpToDate);
         }
         let base = self.table().await?;
-        let rows = self.shape(self.build(tables).await?)?;
-        self.check(&rows)?;
+        let rows = shape::shape(self.model, &self.build(tables).await?)?;
+        let broken = shape::broken_promises(self.model, &rows)?;
+        if !broken.is_empty() {
+            return Err(shape::refused(self.model, broken.join("; ")));
+        }
         let count = rows.num_rows();
         let batches = if count == 0 { Vec::new() } else { vec![rows] };
         let added = write_files(&base, batches).await?;
@@ -204,61 +206,6 @@ impl GoldJob<'_> {
             retryable: unavailable(&error),
         })?;
         Ok(concat_batches(&schema, &batches)?)
-    }
-
-    /// The result in the declared columns: same names in the same order, cast to the types.
-    fn shape(&self, rows: RecordBatch) -> Result<RecordBatch, TransformError> {
-        let returned: Vec<String> =
-            rows.schema().fields().iter().map(|f| f.name().clone()).collect();
-        let declared: Vec<String> = self.model.columns.iter().map(|c| c.name.to_string()).collect();
-        if returned != declared {
-            let reason = format!(
-                "the query returns ({}), the header declares ({})",
-                returned.join(", "),
-                declared.join(", ")
-            );
-            return Err(self.red(reason));
-        }
-        let options = CastOptions { safe: false, ..CastOptions::default() };
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(declared.len());
-        for (column, declared) in rows.columns().iter().zip(&self.model.columns) {
-            let wanted = arrow_type(declared.lake_type);
-            let cast = cast_with_options(column, &wanted, &options);
-            columns.push(cast.map_err(|_| {
-                self.red(format!("column `{}` does not fit {}", declared.name, declared.lake_type))
-            })?);
-        }
-        for (column, declared) in columns.iter().zip(&self.model.columns) {
-            if !declared.nullable && column.null_count() > 0 {
-                let count = column.null_count();
-                return Err(self.red(format!("`{}` is NULL in {count} rows", declared.name)));
-            }
-        }
-        let schema = spec::rows_schema(&catalogue::gold(self.model));
-        Ok(RecordBatch::try_new(schema, columns)?)
-    }
-
-    /// The grain is unique.
-    fn check(&self, rows: &RecordBatch) -> Result<(), TransformError> {
-        let columns: Vec<ArrayRef> = self
-            .model
-            .grain
-            .iter()
-            .filter_map(|g| rows.column_by_name(g.as_str()).cloned())
-            .collect();
-        let sort = columns.iter().map(|c| SortField::new(c.data_type().clone())).collect();
-        let encoded = RowConverter::new(sort)?.convert_columns(&columns)?;
-        let distinct: HashSet<_> = encoded.iter().map(|r| r.owned()).collect();
-        if distinct.len() == rows.num_rows() {
-            return Ok(());
-        }
-        let grain: Vec<&str> = self.model.grain.iter().map(ColumnName::as_str).collect();
-        let twice = rows.num_rows() - distinct.len();
-        Err(self.red(format!("{twice} rows repeat the grain ({})", grain.join(", "))))
-    }
-
-    fn red(&self, reason: String) -> TransformError {
-        TransformError::Check { model: self.model.name.to_string(), reason }
     }
 }
 
