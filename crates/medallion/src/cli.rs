@@ -21,7 +21,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check the lake definition; prints all findings
+    /// Check the lake definition and run the unit tests of its models; prints all findings
     Check,
     /// Merge what is new in Bronze into a Silver table
     Silver(commands::silver::Silver),
@@ -38,6 +38,8 @@ enum Command {
         #[arg(long)]
         plan: bool,
     },
+    /// Show what a Gold model returns now: inputs, plan, some rows; writes nothing
+    Preview(commands::preview::Preview),
     /// Compare a Silver table with its state computed anew from Bronze, or with the source
     Verify(commands::verify::Verify),
     /// Ask a question as a group of the policy
@@ -89,13 +91,16 @@ impl Cli {
     /// [`CliError`], which knows its exit code.
     pub async fn run(self) -> Result<(), CliError> {
         match self.command {
-            Command::Check => commands::check::run(&self.place),
+            Command::Check => commands::check::run(&self.place).await,
             Command::Silver(arguments) => commands::silver::run(&self.place, &arguments).await,
             Command::Maintain(arguments) => commands::maintain::run(&self.place, &arguments).await,
             Command::Reprocess(arguments) => {
                 commands::reprocess::run(&self.place, &arguments).await
             }
             Command::Gold { model, plan } => commands::gold::run(&self.place, &model, plan).await,
+            Command::Preview(arguments) => {
+                Box::pin(commands::preview::run(&self.place, &arguments)).await
+            }
             Command::Verify(arguments) => {
                 Box::pin(commands::verify::run(&self.place, &arguments)).await
             }
