@@ -150,6 +150,25 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A text of several lines, with the line on which its content begins: TOML leaves out a line
+    /// end that directly follows the opening quotes.
+    pub(crate) fn block(&self, key: &'static str) -> Option<At<&'a str>> {
+        let text = self.text(key)?;
+        let start = self.value(key)?.span().start;
+        let quoted = self.reader.text.get(start..).unwrap_or_default();
+        let opened = ["\"\"\"", "'''"].iter().find_map(|quotes| quoted.strip_prefix(quotes));
+        let below = opened.is_some_and(|rest| rest.starts_with(['\n', '\r']));
+        Some(At { value: text.value, line: text.line + usize::from(below) })
+    }
+
+    /// A text of several lines that has to be there.
+    pub(crate) fn required_block(&self, key: &'static str) -> Option<At<&'a str>> {
+        if self.value(key).is_none() {
+            self.missing(key);
+        }
+        self.block(key)
+    }
+
     /// A text that has to be there.
     pub(crate) fn required_text(&self, key: &'static str) -> Option<At<&'a str>> {
         if self.value(key).is_none() {

@@ -30,6 +30,8 @@ enum Command {
     Reprocess(commands::reprocess::Reprocess),
     /// Build, check and publish a Gold model
     Gold(commands::gold::Gold),
+    /// Show what a Gold model returns now: inputs, plan, some rows; writes nothing
+    Preview(commands::preview::Preview),
     /// Compare a Silver table with its state computed anew from Bronze, or with the source
     Verify(commands::verify::Verify),
     /// Ask a question as a group of the policy
@@ -81,7 +83,7 @@ impl Cli {
     /// [`CliError`], which knows its exit code.
     pub async fn run(self) -> Result<(), CliError> {
         match self.command {
-            Command::Check => commands::check::run(&self.place),
+            Command::Check => commands::check::run(&self.place).await,
             Command::Silver(arguments) => commands::silver::run(&self.place, &arguments).await,
             Command::Maintain(arguments) => commands::maintain::run(&self.place, &arguments).await,
             Command::Reprocess(arguments) => {
@@ -89,6 +91,9 @@ impl Cli {
             }
             Command::Gold(arguments) => {
                 Box::pin(commands::gold::run(&self.place, &arguments)).await
+            }
+            Command::Preview(arguments) => {
+                Box::pin(commands::preview::run(&self.place, &arguments)).await
             }
             Command::Verify(arguments) => {
                 Box::pin(commands::verify::run(&self.place, &arguments)).await

@@ -21,6 +21,9 @@ pub enum CliError {
     /// The definition is wrong.
     #[error("the definition has findings:\n{0}")]
     Findings(Findings),
+    /// Unit tests of models fail.
+    #[error("unit tests fail ({}):\n{}", .0.len(), .0.join("\n"))]
+    UnitTests(Vec<String>),
     /// A file cannot be read.
     #[error("`{path}` cannot be read")]
     Unreadable {
@@ -125,6 +128,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             CliError::Findings(_)
+            | CliError::UnitTests(_)
             | CliError::Unknown { .. }
             | CliError::Documents(_)
             | CliError::Red { .. }

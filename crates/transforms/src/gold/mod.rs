@@ -15,6 +15,7 @@ mod run;
 mod session;
 pub mod shape;
 mod source;
+pub mod unit_test;
 mod write;
 
 use medallion_definition::lake::LakeDefinition;
@@ -28,7 +29,7 @@ pub use audit::{CheckResult, THIS};
 pub use graph::{Input, contract_of, inputs, levels};
 pub use outcome::{GoldOutcome, GoldReport};
 pub use plan::{Action, GoldPlan};
-pub use session::{empty_session, logical_plan, session};
+pub use session::{described_schema, empty_session, logical_plan, session};
 pub use source::{Files, Version, Versions};
 
 use crate::error::TransformError;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
@@ -13,6 +13,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use medallion_definition::catalogue::CatalogueTable;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::Layer;
@@ -58,18 +59,22 @@ pub(super) fn session_with(
     Ok(context)
 }
 
+/// A table's schema as models see it: Bronze columns have lower-case names, as in Glue.
+pub fn described_schema(table: &CatalogueTable) -> SchemaRef {
+    let fields = table.columns.iter();
+    let fields =
+        fields.map(|c| Field::new(c.name.to_lowercase(), arrow_type(c.lake_type), c.nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// A session over every table of the lake as the definition describes it, without rows: enough to
-/// plan a query, with nothing but the definition. Bronze columns have lower-case names, as in Glue.
+/// plan a query, with nothing but the definition.
 ///
 /// # Errors
 /// When a table comes twice.
 pub fn empty_session(lake: &LakeDefinition) -> Result<SessionContext, DataFusionError> {
     let tables = lake.catalogue().into_iter().map(|table| {
-        let fields = table.columns.iter();
-        let fields =
-            fields.map(|c| Field::new(c.name.to_lowercase(), arrow_type(c.lake_type), c.nullable));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(schema));
+        let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(described_schema(&table)));
         (Input { layer: table.layer, table: table.name }, provider)
     });
     session(tables)

@@ -1,12 +1,16 @@
 //! A query's result in the declared columns.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
+use arrow::row::{RowConverter, SortField};
 use medallion_definition::catalogue;
 use medallion_definition::model::GoldModel;
+use medallion_definition::name::ColumnName;
 use medallion_tables::schema::arrow_type;
 
 use crate::error::TransformError;
@@ -61,4 +65,38 @@ pub(super) fn cast(
         model: model.name.to_string(),
         reason: format!("column `{}` does not fit {}", declared.name, declared.lake_type),
     })
+}
+
+/// What the whole result, in its shape, does not keep of the header's promises: NULL in columns
+/// that must not have it, rows that repeat the grain. Counts only, no values.
+///
+/// # Errors
+/// When Arrow fails.
+pub fn broken_promises(model: &GoldModel, rows: &RecordBatch) -> Result<Vec<String>, ArrowError> {
+    let mut broken: Vec<String> = model
+        .columns
+        .iter()
+        .zip(rows.columns())
+        .filter(|(declared, column)| !declared.nullable && column.null_count() > 0)
+        .map(|(declared, column)| {
+            format!("`{}` is NULL in {} rows", declared.name, column.null_count())
+        })
+        .collect();
+    broken.extend(repeated_grain(model, rows)?);
+    Ok(broken)
+}
+
+/// That rows repeat the grain, if they do.
+pub(super) fn repeated_grain(
+    model: &GoldModel,
+    rows: &RecordBatch,
+) -> Result<Option<String>, ArrowError> {
+    let columns: Vec<ArrayRef> =
+        model.grain.iter().filter_map(|g| rows.column_by_name(g.as_str()).cloned()).collect();
+    let sort = columns.iter().map(|c| SortField::new(c.data_type().clone())).collect();
+    let encoded = RowConverter::new(sort)?.convert_columns(&columns)?;
+    let distinct: HashSet<_> = encoded.iter().collect();
+    let repeated = rows.num_rows() - distinct.len();
+    let grain: Vec<&str> = model.grain.iter().map(ColumnName::as_str).collect();
+    Ok((repeated > 0).then(|| format!("{repeated} rows repeat the grain ({})", grain.join(", "))))
 }
