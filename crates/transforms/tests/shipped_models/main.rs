@@ -115,13 +115,11 @@ fn as_declared(model: &GoldModel, rows: &RecordBatch) -> RecordBatch {
     let declared: Vec<String> = model.columns.iter().map(|c| c.name.to_string()).collect();
     assert_eq!(returned, declared);
     let fields = model.columns.iter();
-    let fields =
-        fields.map(|c| Field::new(c.name.as_str(), arrow_type(c.lake_type), c.nullable));
+    let fields = fields.map(|c| Field::new(c.name.as_str(), arrow_type(c.lake_type), c.nullable));
     let schema = Schema::new(fields.collect::<Vec<_>>());
     let columns = rows.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| {
-        cast_with_options(column, field.data_type(), &STRICT).unwrap()
-    });
+    let columns = columns
+        .map(|(column, field)| cast_with_options(column, field.data_type(), &STRICT).unwrap());
     // NULL in a column that must not have it is an error here.
     RecordBatch::try_new(Arc::new(schema.clone()), columns.collect()).unwrap()
 }

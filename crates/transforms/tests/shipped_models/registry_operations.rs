@@ -80,14 +80,10 @@ async fn latencies_are_those_of_changes_by_the_day_of_their_commit() {
         // A full load's row says when it was read, not when it was committed.
         "('', '2026-03-02T10:00:00Z', '2026-03-02T22:00:00Z')".to_owned(),
         format!("('{}', null, '2026-03-02T22:00:00Z')", seq("2026-03-02", 900)),
-        format!(
-            "('{}', '2026-03-01T23:59:59Z', '2026-03-02T00:00:00.5Z')",
-            seq("2026-03-01", 901)
-        ),
+        format!("('{}', '2026-03-01T23:59:59Z', '2026-03-02T00:00:00.5Z')", seq("2026-03-01", 901)),
     ];
     state.extend(of_other_days);
-    let found =
-        answer("registry_operations", &[rows("silver.crm_consents", STATE, &state)]).await;
+    let found = answer("registry_operations", &[rows("silver.crm_consents", STATE, &state)]).await;
     assert_eq!(
         found,
         [
