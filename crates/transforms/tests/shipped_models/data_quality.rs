@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use medallion_definition::contract::OnFail;
+use medallion_definition::contract::{Check, OnFail};
 
 use super::{answer, shipped};
 
@@ -12,7 +12,7 @@ fn rejecting_rules() -> BTreeSet<String> {
     let mut rules = BTreeSet::new();
     for contract in shipped().tables {
         for column in &contract.columns {
-            let names = column.checks.iter().map(|check| check.name());
+            let names = column.checks.iter().map(Check::name);
             rules.extend(names.map(|name| format!("{}|{}:{name}", contract.table, column.name)));
         }
         let rejecting = contract.row_rules.iter().filter(|r| r.on_fail == OnFail::Quarantine);
