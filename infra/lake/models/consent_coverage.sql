@@ -2,6 +2,7 @@
 description = "Answers to consent requests per region, channel and purpose, without figures about fewer than five people"
 owner = "crm-data"
 grain = ["region", "channel", "purpose"]
+materialisation = { incremental = ["region"] }
 
 [[column]]
 name = "region"
@@ -58,6 +59,35 @@ type = "decimal(5,4)"
 nullable = true
 sensitivity = "internal"
 description = "Consents in force per answer; NULL where their number is NULL"
+
+[[check]]
+kind = "accepted_values"
+column = "region"
+values = [
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE",
+    "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+]
+
+[[check]]
+kind = "accepted_values"
+column = "channel"
+values = ["email", "sms", "whatsapp", "phone", "post"]
+
+[[check]]
+kind = "sql"
+name = "parts_add_up"
+sql = """
+select region, channel, purpose from this where granted + refused + revoked <> answers
+"""
+
+[[check]]
+kind = "sql"
+name = "no_small_group"
+sql = """
+select region, channel, purpose from this
+where answers < 5
+  or granted between 1 and 4 or refused between 1 and 4 or revoked between 1 and 4
+"""
 ---*/
 -- Five is the small-group threshold: no figure here is about one to four people. The parts of the
 -- answers add up to them, so that one part could be computed from the others: all of them are NULL

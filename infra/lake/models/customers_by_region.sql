@@ -2,6 +2,7 @@
 description = "Customers, e-mail consents and credit limits per region and segment, without figures about fewer than five people"
 owner = "crm-data"
 grain = ["region", "segment"]
+materialisation = { incremental = ["region"] }
 
 [[column]]
 name = "region"
@@ -36,6 +37,7 @@ name = "credit_limits"
 type = "long"
 nullable = true
 sensitivity = "internal"
+safe = "a number of at least five customers, and of as many without one or none"
 description = "Customers with a credit limit; NULL when they, or the others, are one to four"
 
 [[column]]
@@ -43,6 +45,7 @@ name = "credit_limit_total"
 type = "decimal(18,2)"
 nullable = true
 sensitivity = "internal"
+safe = "a sum over at least five customers"
 description = "Sum of the credit limits in BRL; NULL without five of them, and where their number is NULL"
 
 [[column]]
@@ -50,7 +53,32 @@ name = "credit_limit_average"
 type = "decimal(14,2)"
 nullable = true
 sensitivity = "internal"
+safe = "a mean over at least five customers"
 description = "Mean credit limit in BRL, half a cent rounded up; NULL where the sum is NULL"
+
+[[check]]
+kind = "accepted_values"
+column = "region"
+values = [
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE",
+    "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+]
+
+[[check]]
+kind = "accepted_values"
+column = "segment"
+values = ["retail", "premium", "corporate", "digital"]
+
+[[check]]
+kind = "sql"
+name = "no_small_group"
+sql = """
+select region, segment from this
+where customers < 5
+  or email_consents between 1 and 4 or customers - email_consents between 1 and 4
+  or credit_limits between 1 and 4 or customers - credit_limits between 1 and 4
+  or (credit_limits is null or credit_limits = 0) and credit_limit_total is not null
+"""
 ---*/
 -- Five is the small-group threshold: no figure here is about one to four people, and none can be
 -- had by taking one figure from another. So a group is left out as a whole; a part of a group is

@@ -51,6 +51,28 @@ type = "timestamptz"
 nullable = true
 sensitivity = "internal"
 description = "When it last did"
+
+[[check]]
+kind = "accepted_values"
+column = "table_name"
+values = ["crm.addresses", "crm.consents", "crm.customers"]
+
+[[check]]
+kind = "sql"
+name = "score_is_a_share"
+sql = """
+select table_name, rule from this
+where score < 0 or score > 1 or (rejected > 0) <> (first_rejected_at is not null)
+  or first_rejected_at > last_rejected_at
+"""
+
+[[check]]
+kind = "sql"
+name = "few_rejections"
+severity = "warn"
+sql = """
+select table_name, rule from this where score < 0.95
+"""
 ---*/
 -- Every rule of the contracts that can reject a change; a test compares the list with the contracts.
 with listed as (

@@ -2,6 +2,7 @@
 description = "What happened to the registry per day and table: rows loaded, changes by operation, rejections, latency; days are those of UTC"
 owner = "crm-data"
 grain = ["day", "table_name"]
+materialisation = { incremental = ["day"] }
 
 [[column]]
 name = "day"
@@ -72,6 +73,42 @@ type = "decimal(18,6)"
 nullable = true
 sensitivity = "internal"
 description = "99th percentile of the time from the commit at the source to Silver, in seconds, over the changes of this day that made a row of Silver as it is now; NULL without one"
+
+[[check]]
+kind = "accepted_values"
+column = "table_name"
+values = ["crm.addresses", "crm.consents", "crm.customers"]
+
+[[check]]
+kind = "freshness"
+severity = "warn"
+column = "day"
+max_age = "48h"
+
+[[check]]
+kind = "sql"
+name = "counts_of_something"
+sql = """
+select day, table_name from this
+where loaded < 0 or inserted < 0 or updated < 0 or deleted < 0 or quarantined < 0
+  or loaded + inserted + updated + deleted + quarantined = 0 and latency_p50 is null
+"""
+
+[[check]]
+kind = "sql"
+name = "percentiles_in_order"
+sql = """
+select day, table_name from this
+where latency_p50 > latency_p95 or latency_p95 > latency_p99
+"""
+
+[[check]]
+kind = "sql"
+name = "clocks_agree"
+severity = "warn"
+sql = """
+select day, table_name from this where latency_p50 < 0
+"""
 ---*/
 -- A change is one change_seq: replication that goes on after a break may deliver it once more, and
 -- so it is rejected once more. Rows of a full load have none; there each row counts.
