@@ -1,5 +1,6 @@
 //! `cargo xtask e2e`: the whole lake on one machine, then its verification.
 
+mod journal;
 mod options;
 mod program;
 mod source;

@@ -54,7 +54,7 @@ pub enum HarnessError {
     /// The source holds data of somebody else.
     #[error(
         "the MySQL server already has a schema `{0}`; the run would overwrite it\n    \
-         hint: give a server of its own, or drop the schemas crm, kept and expected"
+         hint: give a server of its own, or drop the schemas crm, kept, expected and journal"
     )]
     SchemaExists(String),
     /// The workload failed.

@@ -1,7 +1,8 @@
 /*---
-description = "Answers to consent requests per region, channel and purpose; groups below five answers are left out"
+description = "Answers to consent requests per region, channel and purpose, without figures about fewer than five people"
 owner = "crm-data"
 grain = ["region", "channel", "purpose"]
+materialisation = { incremental = ["region"] }
 
 [[column]]
 name = "region"
@@ -34,44 +35,92 @@ description = "Customers who answered"
 [[column]]
 name = "granted"
 type = "long"
-nullable = false
+nullable = true
 sensitivity = "internal"
-description = "Consents in force"
+description = "Consents in force; NULL when granted, refused or revoked are one to four"
 
 [[column]]
 name = "refused"
 type = "long"
-nullable = false
+nullable = true
 sensitivity = "internal"
-description = "Refusals"
+description = "Refusals; NULL when granted, refused or revoked are one to four"
 
 [[column]]
 name = "revoked"
 type = "long"
-nullable = false
+nullable = true
 sensitivity = "internal"
-description = "Consents given and withdrawn later"
+description = "Consents given and withdrawn later; NULL when granted, refused or revoked are one to four"
 
 [[column]]
 name = "granted_share"
 type = "decimal(5,4)"
-nullable = false
+nullable = true
 sensitivity = "internal"
-description = "Consents in force per answer"
+description = "Consents in force per answer; NULL where their number is NULL"
+
+[[check]]
+kind = "accepted_values"
+column = "region"
+values = [
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE",
+    "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+]
+
+[[check]]
+kind = "accepted_values"
+column = "channel"
+values = ["email", "sms", "whatsapp", "phone", "post"]
+
+[[check]]
+kind = "sql"
+name = "parts_add_up"
+sql = """
+select region, channel, purpose from this where granted + refused + revoked <> answers
+"""
+
+[[check]]
+kind = "sql"
+name = "no_small_group"
+sql = """
+select region, channel, purpose from this
+where answers < 5
+  or granted between 1 and 4 or refused between 1 and 4 or revoked between 1 and 4
+"""
 ---*/
+-- Five is the small-group threshold: no figure here is about one to four people. The parts of the
+-- answers add up to them, so that one part could be computed from the others: all of them are NULL
+-- when one is too small, and the share too.
 select
-  c.region,
-  k.channel,
-  k.purpose,
-  count(*) as answers,
-  count(case when k.granted = 1 and k.revoked_at is null then 1 end) as granted,
-  count(case when k.granted = 0 then 1 end) as refused,
-  count(case when k.granted = 1 and k.revoked_at is not null then 1 end) as revoked,
-  cast(
-    cast(count(case when k.granted = 1 and k.revoked_at is null then 1 end) as decimal(20, 10))
-      / count(*) as decimal(5, 4)
-  ) as granted_share
-from silver.crm_consents k
-join silver.crm_customers c on c.id = k.customer_id
-group by c.region, k.channel, k.purpose
-having count(*) >= 5
+  g.region,
+  g.channel,
+  g.purpose,
+  g.answers,
+  case when not g.too_small then g.granted end as granted,
+  case when not g.too_small then g.refused end as refused,
+  case when not g.too_small then g.revoked end as revoked,
+  case
+    when not g.too_small then
+      cast(cast(g.granted as decimal(20, 10)) / g.answers as decimal(5, 4))
+  end as granted_share
+from (
+  select
+    p.*,
+    p.granted between 1 and 4 or p.refused between 1 and 4 or p.revoked between 1 and 4
+      as too_small
+  from (
+    select
+      c.region,
+      k.channel,
+      k.purpose,
+      count(*) as answers,
+      count(case when k.granted = 1 and k.revoked_at is null then 1 end) as granted,
+      count(case when k.granted = 0 then 1 end) as refused,
+      count(case when k.granted = 1 and k.revoked_at is not null then 1 end) as revoked
+    from silver.crm_consents k
+    join silver.crm_customers c on c.id = k.customer_id
+    group by c.region, k.channel, k.purpose
+  ) p
+) g
+where g.answers >= 5

@@ -2,6 +2,8 @@
 description = "One row per customer: the record, the current address, the consents in force"
 owner = "crm-data"
 grain = ["customer_id"]
+materialisation = { incremental = ["customer_id"] }
+partitioning = "bucket(customer_id, 4)"
 
 [[column]]
 name = "customer_id"
@@ -184,6 +186,44 @@ type = "timestamptz"
 nullable = false
 sensitivity = "internal"
 description = "Last change by an application"
+
+[[check]]
+kind = "relationship"
+column = "customer_id"
+to = "silver.crm_customers"
+to_column = "id"
+
+[[check]]
+kind = "row_count_change"
+max_drop = 0.5
+
+[[check]]
+kind = "accepted_values"
+column = "region"
+values = [
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE",
+    "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+]
+
+[[check]]
+kind = "accepted_values"
+column = "segment"
+values = ["retail", "premium", "corporate", "digital"]
+
+[[check]]
+kind = "accepted_values"
+column = "address_region"
+values = [
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE",
+    "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+]
+
+[[check]]
+kind = "sql"
+name = "a_channel_needs_a_consent"
+sql = """
+select customer_id from this where (email_consent or whatsapp_consent) and consents = 0
+"""
 ---*/
 -- Of several current addresses, the one with the lowest number counts.
 select

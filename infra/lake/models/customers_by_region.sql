@@ -1,7 +1,8 @@
 /*---
-description = "Customers, e-mail consents and credit limits per region and segment; groups below five customers are left out"
+description = "Customers, e-mail consents and credit limits per region and segment, without figures about fewer than five people"
 owner = "crm-data"
 grain = ["region", "segment"]
+materialisation = { incremental = ["region"] }
 
 [[column]]
 name = "region"
@@ -27,51 +28,101 @@ description = "Customers"
 [[column]]
 name = "email_consents"
 type = "long"
-nullable = false
+nullable = true
 sensitivity = "internal"
-description = "Customers who allow e-mail for at least one purpose"
+description = "Customers who allow e-mail for at least one purpose; NULL when they, or the others, are one to four"
 
 [[column]]
 name = "credit_limits"
 type = "long"
-nullable = false
+nullable = true
 sensitivity = "internal"
-description = "Customers with a credit limit"
+safe = "a number of at least five customers, and of as many without one or none"
+description = "Customers with a credit limit; NULL when they, or the others, are one to four"
 
 [[column]]
 name = "credit_limit_total"
 type = "decimal(18,2)"
 nullable = true
 sensitivity = "internal"
-description = "Sum of the credit limits in BRL; NULL below five of them"
+safe = "a sum over at least five customers"
+description = "Sum of the credit limits in BRL; NULL without five of them, and where their number is NULL"
 
 [[column]]
 name = "credit_limit_average"
 type = "decimal(14,2)"
 nullable = true
 sensitivity = "internal"
-description = "Mean credit limit in BRL, half a cent rounded up; NULL below five of them"
+safe = "a mean over at least five customers"
+description = "Mean credit limit in BRL, half a cent rounded up; NULL where the sum is NULL"
+
+[[check]]
+kind = "accepted_values"
+column = "region"
+values = [
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE",
+    "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+]
+
+[[check]]
+kind = "accepted_values"
+column = "segment"
+values = ["retail", "premium", "corporate", "digital"]
+
+[[check]]
+kind = "sql"
+name = "no_small_group"
+sql = """
+select region, segment from this
+where customers < 5
+  or email_consents between 1 and 4 or customers - email_consents between 1 and 4
+  or credit_limits between 1 and 4 or customers - credit_limits between 1 and 4
+  or (credit_limits is null or credit_limits = 0) and credit_limit_total is not null
+"""
 ---*/
--- Five is the small-group threshold: no figure here is about fewer customers.
+-- Five is the small-group threshold: no figure here is about one to four people, and none can be
+-- had by taking one figure from another. So a group is left out as a whole; a part of a group is
+-- NULL when it or the rest is one to four; and so are sum and mean, whose quotient is the number of
+-- limits. Totals over groups stand nowhere beside the groups, here or in another table for the same
+-- readers: with them a group that is left out could be computed. What differs between two builds is
+-- not protected.
 -- The quotient keeps ten digits more than the result, so that rounding happens once.
 select
-  c.region,
-  c.segment,
-  count(*) as customers,
-  count(e.customer_id) as email_consents,
-  count(c.credit_limit) as credit_limits,
+  g.region,
+  g.segment,
+  g.customers,
+  case when not g.few_consents then g.email_consents end as email_consents,
+  case when not g.few_limits then g.credit_limits end as credit_limits,
   case
-    when count(c.credit_limit) >= 5 then cast(sum(c.credit_limit) as decimal(18, 2))
+    when not g.few_limits and g.credit_limits > 0 then
+      cast(g.credit_limit_total as decimal(18, 2))
   end as credit_limit_total,
   case
-    when count(c.credit_limit) >= 5 then
-      cast(cast(sum(c.credit_limit) as decimal(30, 10)) / count(c.credit_limit) as decimal(14, 2))
+    when not g.few_limits and g.credit_limits > 0 then
+      cast(cast(g.credit_limit_total as decimal(30, 10)) / g.credit_limits as decimal(14, 2))
   end as credit_limit_average
-from silver.crm_customers c
-left join (
-  select distinct customer_id
-  from silver.crm_consents
-  where channel = 'email' and granted = 1 and revoked_at is null
-) e on e.customer_id = c.id
-group by c.region, c.segment
-having count(*) >= 5
+from (
+  select
+    p.*,
+    p.email_consents between 1 and 4 or p.customers - p.email_consents between 1 and 4
+      as few_consents,
+    p.credit_limits between 1 and 4 or p.customers - p.credit_limits between 1 and 4
+      as few_limits
+  from (
+    select
+      c.region,
+      c.segment,
+      count(*) as customers,
+      count(e.customer_id) as email_consents,
+      count(c.credit_limit) as credit_limits,
+      sum(c.credit_limit) as credit_limit_total
+    from silver.crm_customers c
+    left join (
+      select distinct customer_id
+      from silver.crm_consents
+      where channel = 'email' and granted = 1 and revoked_at is null
+    ) e on e.customer_id = c.id
+    group by c.region, c.segment
+  ) p
+) g
+where g.customers >= 5

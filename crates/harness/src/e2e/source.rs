@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::Utc;
 use medallion_replicator::follow::{FlushPolicy, FollowSettings, UntoldRows};
 use medallion_replicator::load::LoadSettings;
 use medallion_replicator::progress::{Phase, Progress};
@@ -15,12 +16,13 @@ use mysql_async::prelude::Queryable;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{BROKEN_TABLE, E2eOptions};
+use super::{BROKEN_TABLE, E2eOptions, journal};
 use crate::breaks::BreakPoint;
 use crate::failure::HarnessError;
 use crate::report::Report;
 use crate::stack::Stack;
 use crate::swapping_sink::SwappingSink;
+use crate::verify::RunFacts;
 use crate::workload::{self, Poisoned};
 
 /// How long the replicator may take for what is there.
@@ -32,6 +34,8 @@ const FLUSH: Duration = Duration::from_millis(700);
 pub(super) struct Source {
     /// The keys whose last change is invalid.
     pub(super) poisoned: Vec<Poisoned>,
+    /// What the verification has to know of the run.
+    pub(super) facts: RunFacts,
 }
 
 /// A running replicator.
@@ -45,7 +49,7 @@ pub(super) struct Replication {
 }
 
 /// The schemas that a run makes.
-const SCHEMAS: [&str; 3] = ["crm", "kept", "expected"];
+const SCHEMAS: [&str; 4] = ["crm", "kept", "expected", workload::journal::SCHEMA];
 
 /// Before anything is written: the server can be a source, and its data are not in the way.
 pub(super) async fn check(stack: &Stack, conn: &mut Conn) -> Result<(), HarnessError> {
@@ -86,14 +90,17 @@ impl Source {
         report: &mut Report,
     ) -> Result<Source, HarnessError> {
         let refused = |e| HarnessError::set_up("the source schema", e);
+        let began = Utc::now();
         for statement in workload::schema::create_sql(&stack.lake.tables) {
             conn.query_drop(statement).await.map_err(refused)?;
         }
         workload::initial_load(conn, options.seed, options.customers).await?;
         let poisoned = workload::poison_before_load(conn).await?;
         let rows = count(stack, conn).await?;
+        // Between the first rows and the first change.
+        let journal = journal::begin(stack, conn, options.mysql_url.is_some(), report).await?;
         report.step("source", rows, 0, &format!("seed {}", options.seed));
-        Ok(Source { poisoned })
+        Ok(Source { poisoned, facts: RunFacts { began, journal } })
     }
 
     /// Starts the replicator and waits for the end of the full load.

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::process::{Program, StderrTail, Supervised};
 
+/// Triggers write a journal of a scenario's changes. In the binlog its rows would stand between those
+/// of the source tables, of which each would then be an event of its own.
+const WITHOUT_JOURNAL: &str = "--binlog-ignore-db=journal";
 /// What reading the binlog needs, as a DMS source needs it too.
 const REPLICATION_FLAGS: &[&str] = &[
     "--log-bin",
@@ -24,6 +27,7 @@ const REPLICATION_FLAGS: &[&str] = &[
     "--binlog-row-metadata=FULL",
     "--gtid-mode=ON",
     "--enforce-gtid-consistency=ON",
+    WITHOUT_JOURNAL,
 ];
 /// The same for MariaDB, whose GTIDs are always on.
 const MARIADB_REPLICATION_FLAGS: &[&str] = &[
@@ -33,6 +37,7 @@ const MARIADB_REPLICATION_FLAGS: &[&str] = &[
     "--binlog-format=ROW",
     "--binlog-row-image=FULL",
     "--binlog-row-metadata=FULL",
+    WITHOUT_JOURNAL,
 ];
 /// Speed and size of a server whose data are thrown away.
 const SANDBOX_FLAGS: &[&str] = &[

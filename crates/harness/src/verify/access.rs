@@ -15,8 +15,9 @@ use medallion_tables::warehouse::Warehouse;
 use mysql_async::Conn;
 use serde::Deserialize;
 
-use super::compare::{ComparedColumn, compare, lake_rows, mysql_rows};
-use super::{Difference, Verdict, VerifyError, gold, silver};
+use super::compare::{lake_rows, mysql_rows};
+use super::gold::Question;
+use super::{Difference, RunFacts, Verdict, VerifyError, gold, silver};
 
 /// `fixtures/access/expected.toml`.
 #[derive(Debug, Deserialize)]
@@ -69,6 +70,8 @@ pub struct AccessCheck<'a> {
     pub fixtures: &'a Path,
     /// Rows that the replicator wrote, by Bronze table.
     pub bronze_rows: &'a BTreeMap<String, u64>,
+    /// What is known of the run.
+    pub facts: &'a RunFacts,
 }
 
 /// Groups of the policy that the matrix says nothing about: neither by name, nor by a sibling of
@@ -161,7 +164,7 @@ impl AccessCheck<'_> {
         session: &GovernedSession,
         conn: &mut Conn,
     ) -> Result<Verdict, VerifyError> {
-        let Some((columns, from)) = self.oracle(expected)? else {
+        let Some(question) = self.oracle(expected)? else {
             return self.counted(group, expected, session).await;
         };
         let batches = match session.query(&format!("select * from {}", expected.name)).await {
@@ -177,11 +180,11 @@ impl AccessCheck<'_> {
             "all" => String::new(),
             condition => format!(" WHERE {condition}"),
         };
-        let mysql =
-            mysql_rows(conn, &expected.name, &columns, &format!("{from}{condition}")).await?;
+        let (columns, from) = (&question.columns, format!("{}{condition}", question.from));
+        let mysql = mysql_rows(conn, &expected.name, columns, &from).await?;
         let place = format!("{} as {}", expected.name, group.name);
-        match lake_rows(&expected.name, &columns, &batches) {
-            Ok(lake) => Ok(compare("access", &place, &columns, &mysql, &lake)),
+        match lake_rows(&expected.name, columns, &batches) {
+            Ok(lake) => Ok(question.compare("access", &place, self.facts, mysql, lake)),
             Err(VerifyError::Missing(column)) => {
                 let mut verdict = Verdict::default();
                 let what = format!("`select *` lacks {column}");
@@ -192,18 +195,19 @@ impl AccessCheck<'_> {
         }
     }
 
-    fn oracle(
-        &self,
-        expected: &ExpectedTable,
-    ) -> Result<Option<(Vec<ComparedColumn>, String)>, VerifyError> {
+    fn oracle(&self, expected: &ExpectedTable) -> Result<Option<Question>, VerifyError> {
         let (layer, name) = expected.name.split_once('.').unwrap_or_default();
         match layer.parse::<Layer>() {
             Ok(Layer::Silver) => {
                 let contract = self.lake.tables.iter().find(|t| t.table.lake_table() == name);
-                Ok(contract.map(|c| (silver::columns(c), format!("expected.`{name}`"))))
+                let from = format!("expected.`{name}`");
+                Ok(contract.map(|c| Question::new(silver::columns(c), from)))
             }
             Ok(Layer::Gold) => match self.lake.model(name) {
-                Some(model) => gold::question(model, &self.fixtures.join("oracle")).map(Some),
+                Some(model) => {
+                    let question = gold::question(model, &self.fixtures.join("oracle"))?;
+                    Ok(Some(question).filter(|q| q.can_be_asked(self.facts)))
+                }
                 None => Ok(None),
             },
             _ => Ok(None),

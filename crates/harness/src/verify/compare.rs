@@ -77,6 +77,39 @@ pub(super) fn lake_rows(
     Ok(out)
 }
 
+/// The rows with those of all days in one: the day is left out of the key, and the other columns,
+/// which hold whole numbers, are added up. `day` is one of the key's columns.
+pub(super) fn added_up(columns: &[ComparedColumn], day: &str, rows: RowsByKey) -> RowsByKey {
+    let mut out = RowsByKey::new();
+    for mut row in rows.into_values().flatten() {
+        for (column, value) in columns.iter().zip(&mut row) {
+            if column.name == day {
+                *value = Some("all days".to_owned());
+            }
+        }
+        let (key, row) = keyed(columns, row);
+        let Some(sums) = out.get_mut(&key).and_then(|rows| rows.first_mut()) else {
+            out.insert(key, vec![row]);
+            continue;
+        };
+        for ((column, sum), value) in columns.iter().zip(sums).zip(row) {
+            if !column.is_key {
+                *sum = added(sum.as_deref(), value.as_deref());
+            }
+        }
+    }
+    out
+}
+
+/// What is no number stays visible, so that it is a difference.
+fn added(a: Option<&str>, b: Option<&str>) -> Option<String> {
+    let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
+    match (number(a), number(b)) {
+        (Some(a), Some(b)) => Some((a + b).to_string()),
+        _ => Some(format!("{}, {}", a.unwrap_or("NULL"), b.unwrap_or("NULL"))),
+    }
+}
+
 fn shown(column: &ComparedColumn, value: Option<&String>) -> String {
     match value {
         None => "NULL".to_owned(),
@@ -176,5 +209,26 @@ mod tests {
         );
         let same = compare("silver", "t", &columns(), &expected, &expected);
         assert_eq!((same.differences.len(), same.rows, same.values), (0, 4, 8));
+    }
+
+    #[test]
+    fn days_are_added_up_and_nothing_else_is() {
+        let column = |name: &str, is_key| ComparedColumn {
+            name: name.to_owned(),
+            expression: String::new(),
+            sensitivity: Sensitivity::Internal,
+            is_key,
+        };
+        let columns = [column("day", true), column("t", true), column("n", false)];
+        let mut rows = RowsByKey::new();
+        for (day, table, n) in [("1", "a", Some("3")), ("2", "a", Some("4")), ("2", "b", None)] {
+            let row = vec![Some(day.to_owned()), Some(table.to_owned()), n.map(str::to_owned)];
+            let (key, row) = keyed(&columns, row);
+            rows.entry(key).or_default().push(row);
+        }
+        let sums = added_up(&columns, "day", rows);
+        let values = |table: &str| sums[&format!("day=all days,t={table}")][0][2].clone();
+        assert_eq!((sums.len(), values("a"), values("b")), (2, Some("7".to_owned()), None));
+        assert_eq!(added(Some("1"), None).as_deref(), Some("1, NULL"));
     }
 }

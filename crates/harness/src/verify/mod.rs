@@ -5,11 +5,23 @@ pub mod access;
 pub mod bronze;
 mod compare;
 pub mod gold;
+pub mod plausible;
 pub mod quarantine;
 pub mod silver;
 mod text;
 
 use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+/// What checks have to know of the run that they verify.
+#[derive(Clone, Copy, Debug)]
+pub struct RunFacts {
+    /// When it began, before anything was written to the source.
+    pub began: DateTime<Utc>,
+    /// Whether MySQL kept a journal of the changes.
+    pub journal: bool,
+}
 
 /// One thing that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use mysql_async::prelude::Queryable;
 pub mod expected;
 mod identity;
 mod initial;
+pub mod journal;
 mod literal;
 mod live;
 mod random;

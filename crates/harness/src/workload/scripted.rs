@@ -11,7 +11,7 @@ use mysql_async::Conn;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-pub(crate) use poison::poisoned_before_load;
+pub(crate) use poison::{BROKEN, poisoned_before_load};
 pub(crate) use value::boundaries;
 
 use super::record::{Record, address, consent, customer};

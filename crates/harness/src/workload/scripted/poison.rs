@@ -15,6 +15,68 @@ pub(super) fn cases() -> Vec<Case> {
     out
 }
 
+/// A way in which the workload breaks a rule.
+pub(crate) struct Broken {
+    /// The source table.
+    pub(crate) table: &'static str,
+    /// The rule, as quarantine names it.
+    pub(crate) rule: &'static str,
+    /// What is true of a row as it stands in MySQL, and of no valid row of the workload. A dollar
+    /// sign stands before each column.
+    pub(crate) when: &'static str,
+}
+
+/// Every rule that the cases here break, and by what. Nothing else in the workload breaks a rule
+/// that rejects.
+pub(crate) const BROKEN: [Broken; 14] = [
+    Broken {
+        table: "crm.customers",
+        rule: "cpf:cpf",
+        when: "$cpf IN ('529.982.247-26', '111.111.111-11', '123', '000.000.000-00')",
+    },
+    Broken {
+        table: "crm.customers",
+        rule: "employer_cnpj:cnpj",
+        when: "$employer_cnpj = '12ABC34501DE36'",
+    },
+    Broken { table: "crm.customers", rule: "full_name:not_null", when: "$full_name = ' \t '" },
+    Broken {
+        table: "crm.customers",
+        rule: "email:email",
+        when: "$email IN ('a@@example.com', 'nobody')",
+    },
+    Broken {
+        table: "crm.customers",
+        rule: "phone:phone_br",
+        when: "$phone IN ('ramal 12', 'no phone')",
+    },
+    Broken {
+        table: "crm.customers",
+        rule: "region:uf",
+        when: "$region IN ('XX', '??', 'ZZ', '00')",
+    },
+    Broken {
+        table: "crm.customers",
+        rule: "birth_date:not_future",
+        when: "$birth_date = '2999-01-01'",
+    },
+    Broken { table: "crm.customers", rule: "credit_limit:range", when: "$credit_limit < 0" },
+    Broken {
+        table: "crm.customers",
+        rule: "born_before_registered",
+        when: "$birth_date > DATE($created_at)",
+    },
+    Broken { table: "crm.addresses", rule: "cep:cep", when: "$cep IN ('1310-100', '1234')" },
+    Broken { table: "crm.addresses", rule: "city:regex", when: "$city = '3 Corações'" },
+    Broken { table: "crm.consents", rule: "purpose:regex", when: "$purpose = 'Marketing!'" },
+    Broken { table: "crm.consents", rule: "granted:range", when: "$granted NOT IN (0, 1)" },
+    Broken {
+        table: "crm.consents",
+        rule: "source:accepted_values",
+        when: "$source IN ('fax', 'carrier pigeon')",
+    },
+];
+
 fn keep(record: &Record) -> String {
     let (kept, source) = (record.table().lake(), record.table().source());
     let condition = record.condition();
@@ -152,5 +214,27 @@ pub(crate) fn poisoned_before_load() -> Case {
             .into_iter()
             .flatten()
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts in single quotes.
+    fn literals(sql: &str) -> Vec<&str> {
+        sql.split('\'').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_written_by_a_case() {
+        let mut written = poisoned_before_load().statements;
+        written.extend(cases().into_iter().flat_map(|case| case.statements));
+        let written = written.join("\n");
+        let values: Vec<&str> = BROKEN.iter().flat_map(|broken| literals(broken.when)).collect();
+        assert!(values.len() >= 18, "{}", values.len());
+        for value in values {
+            assert!(written.contains(&text(value)), "no case writes {value:?}");
+        }
     }
 }
