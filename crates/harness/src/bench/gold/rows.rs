@@ -38,6 +38,10 @@ const MOVING: [&str; 6] =
 /// One change in so many moves the customer to another region.
 const MOVES: u64 = 20;
 
+/// Fowler, Noll and Vo's hash of names, 64 bits.
+const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
+const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
+
 impl Source {
     pub(super) const ALL: [Source; 3] = [Source::Customers, Source::Addresses, Source::Consents];
 
@@ -101,14 +105,19 @@ impl Row {
 
     /// What the value of a column follows from.
     pub(super) fn random(&self, column: &str) -> u64 {
-        let salt = column.bytes().fold(0, |salt, byte| mix(salt ^ u64::from(byte)));
+        let salt = column
+            .bytes()
+            .fold(FNV_OFFSET, |salt, byte| (salt ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
         let loaded = mix(self.key ^ salt);
+        if self.version == 0 {
+            return loaded;
+        }
         let now = mix(loaded ^ mix(self.version));
         let moves = match column {
             "region" => now.is_multiple_of(MOVES),
             _ => MOVING.contains(&column),
         };
-        if self.version > 0 && moves { mix(now) } else { loaded }
+        if moves { mix(now) } else { loaded }
     }
 }
 

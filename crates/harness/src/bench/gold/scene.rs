@@ -8,7 +8,7 @@ use medallion_tables::table::LakeTable;
 use super::super::endpoints::EndpointsState;
 use super::super::silver::OURS;
 use super::super::silver::measure::{Measured, Program};
-use super::super::silver::table::Section;
+use super::super::silver::table::{Section, verdict};
 use super::Bench;
 use super::lake::LocalTable;
 use super::peers::{Answer, Peer, Peers};
@@ -16,6 +16,9 @@ use crate::failure::HarnessError;
 
 /// The name of a build that is told to take no short cut.
 const FULL: &str = "medallion --full";
+
+/// The most memory that a job may take, whatever the size of its tables.
+const MEMORY: u64 = 1 << 30;
 
 /// What Silver is, for all builds.
 pub(super) struct Silver {
@@ -79,10 +82,12 @@ impl Bench {
         let about = format!("{}: build from {}", model.name, silver.about);
         let mut section = Section::new(about, "customers", silver.customers);
         let runs = self.options.runs.max(1);
-        let mut answer = None;
+        let (mut answer, mut peak) = (None, 0);
         for run in 1..=runs {
             self.lake.endpoints.restore(&base);
-            section.add(OURS, self.gold(model, false, run == 1).await?);
+            let measured = self.gold(model, false, run == 1).await?;
+            peak = measured.peak_bytes.max(peak);
+            section.add(OURS, measured);
             if run == 1 {
                 answer = self.answer(model).await?;
             }
@@ -100,6 +105,12 @@ impl Bench {
             }
             None => "nothing was compared with anything: no peers".to_owned(),
         });
+        section.note(format!(
+            "medallion had {} MiB at its highest peak; at most {}: {}",
+            peak >> 20,
+            MEMORY >> 20,
+            verdict(peak <= MEMORY)
+        ));
         let skip = self.skip(model, silver, &section).await?;
         Ok(vec![section, skip])
     }
