@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use medallion_definition::catalogue::CatalogueTable;
 use medallion_definition::change::{BEFORE_IMAGE_PREFIX, CHANGE_SEQ, DMS_TS, OP};
-use medallion_definition::contract::{Sensitivity, TableContract};
+use medallion_definition::contract::{Column, Sensitivity, TableContract};
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::{ColumnName, Layer};
@@ -151,7 +151,7 @@ fn file_names(contract: &TableContract, name: &str) -> Vec<String> {
         (None, Some(key)) => (BEFORE_IMAGE_PREFIX, named(key)),
         (found, _) => ("", found),
     };
-    let names = column.into_iter().flat_map(|column| column.names());
+    let names = column.into_iter().flat_map(Column::names);
     names.map(|name| format!("{prefix}{name}")).collect()
 }
 

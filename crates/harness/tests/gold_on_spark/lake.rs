@@ -209,7 +209,7 @@ pub(crate) fn definition(lake: &SmallLake<'_>) -> LakeDefinition {
             ));
         }
         text.push_str(&format!("---*/\n{}\n", model.sql));
-        files.push(SourceFile { path: format!("models/{}.sql", model.name).into(), text });
+        files.push(SourceFile { path: format!("models/{}.sql", model.name), text });
     }
     LakeDefinition::read(&files).unwrap()
 }

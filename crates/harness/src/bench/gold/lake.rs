@@ -11,12 +11,12 @@ use medallion_definition::contract::TableContract;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::Layer;
-use medallion_tables::Operation;
 use medallion_tables::commit::{Branch, Change, commit};
 use medallion_tables::files::LiveFile;
 use medallion_tables::reader::KeySet;
 use medallion_tables::table::LakeTable;
 use medallion_tables::writer::write_files;
+use medallion_tables::{DataFile, Operation};
 use medallion_transforms::spec;
 
 use super::super::endpoints::Endpoints;
@@ -156,9 +156,9 @@ impl Lake {
         let chunks = futures::stream::iter(chunks).buffered(CHUNKS_AT_A_TIME);
         let added: Vec<_> = chunks.try_collect::<Vec<_>>().await?.concat();
         let filled = Filled {
-            rows: added.iter().map(|file| file.record_count()).sum(),
+            rows: added.iter().map(DataFile::record_count).sum(),
             files: added.len(),
-            bytes: added.iter().map(|file| file.file_size_in_bytes()).sum(),
+            bytes: added.iter().map(DataFile::file_size_in_bytes).sum(),
         };
         let change = Change {
             operation: Operation::Append,

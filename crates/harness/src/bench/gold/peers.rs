@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use medallion_definition::model::GoldModel;
+use medallion_definition::name::ColumnName;
 use medallion_tables::table::LakeTable;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -179,7 +180,7 @@ impl Peers {
     fn answer(&self, kind: &str, model: &GoldModel) -> Result<Program, HarnessError> {
         let columns =
             model.columns.iter().map(|c| json!([c.name.as_str(), c.lake_type.to_string()]));
-        let grain: Vec<&str> = model.grain.iter().map(|name| name.as_str()).collect();
+        let grain: Vec<&str> = model.grain.iter().map(ColumnName::as_str).collect();
         let told = json!({"columns": columns.collect::<Vec<Value>>(), "grain": grain}).to_string();
         let told = written(self.work.join("columns.json"), &told)?;
         Ok(Program::new(&self.python).arg(self.script("answer.py")).arg(kind).arg(told))
