@@ -50,6 +50,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Random changes after which every Gold model must hold what its query returns in full
+    #[command(disable_help_flag = true)]
+    GoldModel {
+        /// Handed on; `cargo xtask gold-model --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure; the subject comes first, such as `capture --rows 1M,10M --runs 3`
     #[command(disable_help_flag = true)]
     Bench {
@@ -80,6 +87,7 @@ fn main() -> ExitCode {
     let done = match Tasks::parse().task {
         Task::E2e { arguments } => harness("e2e", arguments),
         Task::Up { arguments } => harness("up", arguments),
+        Task::GoldModel { arguments } => harness("gold-model", arguments),
         Task::Soak { arguments } => harness("soak", arguments),
         Task::Conformance { arguments } => harness("conformance", arguments),
         Task::Model { arguments } => harness("model", arguments),

@@ -44,7 +44,9 @@ pub struct LakeDefinition {
 }
 
 impl LakeDefinition {
-    /// Reads `lake.toml`, `tables/*.toml`, `models/*.sql` and `policy.toml`, in any order.
+    /// Reads `lake.toml`, `tables/*.toml`, `models/*.sql` and `policy.toml`, in any order. A
+    /// `README.md` and what lies in folders below `models`, such as tests of models, are no part
+    /// of the definition and left out.
     ///
     /// # Errors
     /// All findings of all files at once.
@@ -88,15 +90,19 @@ impl Parts {
         let mut tail = file.path.rsplit('/');
         let name = tail.next().unwrap_or_default();
         let folder = tail.next().unwrap_or_default();
+        let above = tail.next().unwrap_or_default();
         match (folder, name, name.rsplit_once('.')) {
             (_, "lake.toml", _) => self.add_lake(file),
             (_, "policy.toml", _) => self.add_policy(file),
+            (_, "README.md", _) => {}
             ("tables", _, Some((_, "toml"))) => self.add_table(file),
             ("models", _, Some((stem, "sql"))) => {
                 let (model, findings) = read::model::read(&file.path, stem, &file.text);
                 self.findings.extend(findings);
                 self.models.extend(model);
             }
+            // Beside the models, as tests of models are.
+            _ if above == "models" && folder != "tables" => {}
             _ => self.finding(
                 FILE_UNKNOWN,
                 &file.path,
@@ -156,9 +162,11 @@ impl Parts {
         self.findings.extend(catalogue::check_names(&tables));
         let mut models = self.models;
         models.sort_by(|a, b| a.name.cmp(&b.name));
-        if let Some((policy, _)) = &self.policy {
-            // Against a lake that could not be read, every selection would look wrong.
-            if self.findings.is_empty() {
+        // Against a lake that could not be read, every selection would look wrong.
+        if self.findings.is_empty() {
+            let catalogue = catalogue::of(&tables, &models);
+            self.findings.extend(read::model::check_relationships(&models, &catalogue));
+            if let Some((policy, _)) = &self.policy {
                 self.findings.extend(catalogue::check_policy(policy, &tables, &models));
             }
         }

@@ -16,3 +16,4 @@ mod read;
 pub mod row_expression;
 mod section;
 pub mod types;
+pub mod unit_test;

@@ -26,6 +26,14 @@ pub struct ModelColumn {
     pub line: usize,
 }
 
+impl ModelColumn {
+    /// True when the column can be part of a key: Iceberg wants key columns required, and none of
+    /// them a floating-point number.
+    pub(crate) fn can_be_key(&self) -> bool {
+        !self.nullable && !matches!(self.lake_type, LakeType::Float | LakeType::Double)
+    }
+}
+
 /// How a model's table is brought up to date.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Materialisation {
@@ -167,5 +175,24 @@ impl GoldModel {
     /// The column of this name.
     pub fn column(&self, name: &ColumnName) -> Option<&ModelColumn> {
         self.columns.iter().find(|c| c.name == *name)
+    }
+
+    /// The key of the table, which is also the order of its rows: the incremental key or else the
+    /// partition column, then the rest of the grain. Empty for a full, unpartitioned model with a
+    /// column in its grain that no key can have (nullable, float, double); other models have no
+    /// such column.
+    pub fn key(&self) -> Vec<&ColumnName> {
+        let fits = |name: &ColumnName| self.column(name).is_some_and(ModelColumn::can_be_key);
+        if !self.grain.iter().all(fits) {
+            return Vec::new();
+        }
+        let first = match (&self.materialisation, &self.partitioning) {
+            (Materialisation::Incremental { key }, _) => key.as_slice(),
+            (Materialisation::Full, Partitioning::Bucket { column, .. }) => {
+                std::slice::from_ref(column)
+            }
+            (Materialisation::Full, Partitioning::None) => &[],
+        };
+        first.iter().chain(self.grain.iter().filter(|name| !first.contains(name))).collect()
     }
 }

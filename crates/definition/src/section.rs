@@ -122,12 +122,18 @@ impl<'a> Section<'a> {
         self.reader.line(value.span().start)
     }
 
+    /// The line of a key's value; that of the section when the key is not there.
+    pub(crate) fn line_of_key(&self, key: &'static str) -> usize {
+        self.value(key).map_or(self.line, |value| self.line_of(value))
+    }
+
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let message = format!("`{key}` is {}, wanted is {wanted}", value.get_ref().type_str());
         self.report(BAD_VALUE, self.line_of(value), message, String::new());
     }
 
-    fn missing(&self, key: &str) {
+    /// Reports that a key is not there.
+    pub(crate) fn missing(&self, key: &str) {
         let message = format!("`{key}` is missing in {}", self.what);
         self.report(MISSING_KEY, self.line, message, format!("add `{key} = …`"));
     }
@@ -142,6 +148,25 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// A text of several lines, with the line on which its content begins: TOML leaves out a line
+    /// end that directly follows the opening quotes.
+    pub(crate) fn block(&self, key: &'static str) -> Option<At<&'a str>> {
+        let text = self.text(key)?;
+        let start = self.value(key)?.span().start;
+        let quoted = self.reader.text.get(start..).unwrap_or_default();
+        let opened = ["\"\"\"", "'''"].iter().find_map(|quotes| quoted.strip_prefix(quotes));
+        let below = opened.is_some_and(|rest| rest.starts_with(['\n', '\r']));
+        Some(At { value: text.value, line: text.line + usize::from(below) })
+    }
+
+    /// A text of several lines that has to be there.
+    pub(crate) fn required_block(&self, key: &'static str) -> Option<At<&'a str>> {
+        if self.value(key).is_none() {
+            self.missing(key);
+        }
+        self.block(key)
     }
 
     /// A text that has to be there.
@@ -228,6 +253,12 @@ impl<'a> Section<'a> {
                 Vec::new()
             }
         }
+    }
+
+    /// True when the key's list has no element, and when the key is not there.
+    pub(crate) fn list_is_empty(&self, key: &'static str) -> bool {
+        let array = self.value(key).map(|value| value.get_ref().as_array());
+        array.is_none_or(|array| array.is_some_and(|elements| elements.iter().next().is_none()))
     }
 
     /// A list of texts parsed to a domain type; each bad element is a finding of its own.

@@ -9,6 +9,8 @@ use medallion::exit;
 use crate::bench::{self, BenchOptions};
 use crate::conformance::{self, ConformanceOptions};
 use crate::e2e::{self, E2eOptions};
+use crate::failure::HarnessError;
+use crate::gold_model::{self, GoldModelOptions};
 use crate::model::{self, ModelOptions};
 use crate::process::supervise_main;
 use crate::replicate_command::{self, ReplicateOptions};
@@ -35,6 +37,8 @@ enum Command {
     Conformance(ConformanceOptions),
     /// Random histories of the Silver engine beside a naive model
     Model(ModelOptions),
+    /// Random changes after which every Gold model must hold what its query returns in full
+    GoldModel(GoldModelOptions),
     /// Measure, beside programs that others wrote
     Bench(BenchOptions),
     /// One replicator, until standard input ends
@@ -57,6 +61,7 @@ impl Cli {
             Command::Soak(options) => soaked(&options),
             Command::Conformance(options) => scored(&options),
             Command::Model(options) => modelled(&options),
+            Command::GoldModel(options) => gold_modelled(&options),
             Command::Bench(options) => measured(&options),
             Command::Replicate(options) => replicate_command::run(options),
             Command::Supervise { arguments } => supervise_main(arguments),
@@ -65,6 +70,21 @@ impl Cli {
 }
 
 fn modelled(options: &ModelOptions) -> ExitCode {
+    let told = "every history's lake equals the model";
+    by_seed(model::run(options), told, "fixtures/model/seeds.txt")
+}
+
+fn gold_modelled(options: &GoldModelOptions) -> ExitCode {
+    let told = "every table holds what its query returns";
+    by_seed(gold_model::run(options), told, "fixtures/gold/seeds.txt")
+}
+
+/// Runs random histories; seeds that failed belong into a file.
+fn by_seed(
+    run: impl Future<Output = Result<Vec<(u64, String)>, HarnessError>>,
+    told: &str,
+    kept: &str,
+) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -72,13 +92,13 @@ fn modelled(options: &ModelOptions) -> ExitCode {
             return ExitCode::from(exit::BUG);
         }
     };
-    match runtime.block_on(model::run(options)) {
+    match runtime.block_on(run) {
         Ok(failures) if failures.is_empty() => {
-            println!("OK: every history's lake equals the model");
+            println!("OK: {told}");
             ExitCode::from(exit::OK)
         }
         Ok(failures) => {
-            println!("NOT OK: add these seeds to fixtures/model/seeds.txt");
+            println!("NOT OK: add these seeds to {kept}");
             for (seed, reason) in failures {
                 println!("  {seed} # {}", reason.lines().next().unwrap_or_default());
             }

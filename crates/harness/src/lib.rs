@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod e2e;
 pub mod failure;
 pub mod fault_sink;
+pub mod gold_model;
 pub mod model;
 pub mod mysql;
 pub mod process;

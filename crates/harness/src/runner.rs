@@ -8,7 +8,7 @@ use aws_sdk_glue::error::ProvideErrorMetadata;
 use aws_sdk_glue::types::{JobRun, JobRunState};
 use medallion::exit;
 use medallion_definition::lake::LakeDefinition;
-use medallion_definition::name::{Layer, TableId};
+use medallion_definition::name::TableId;
 use medallion_ingestion::layout::BronzeKey;
 use medallion_orchestration::{Action, Event, Flow, Job};
 use medallion_transforms::error::TransformError;
@@ -114,15 +114,10 @@ pub fn flow_of(lake: &LakeDefinition) -> Result<Flow, TransformError> {
     for model in &lake.models {
         let mut jobs = BTreeSet::new();
         for input in gold::inputs(lake, model)? {
-            let table = lake.tables.iter().find(|t| t.table.lake_table() == input.table);
-            match (input.layer, table, lake.model(&input.table)) {
-                (Layer::Gold, _, Some(read)) => {
-                    jobs.insert(Job::Gold(read.name.clone()));
-                }
-                (_, Some(contract), _) => {
-                    jobs.insert(Job::Silver(contract.table.clone()));
-                }
-                _ => {}
+            if let Some(contract) = gold::contract_of(lake, &input) {
+                jobs.insert(Job::Silver(contract.table.clone()));
+            } else if let Some(read) = lake.model(&input.table) {
+                jobs.insert(Job::Gold(read.name.clone()));
             }
         }
         models.push((model.name.clone(), jobs));

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use medallion_definition::name::ModelName;
 
 use crate::commands;
 use crate::error::CliError;
@@ -29,15 +28,10 @@ enum Command {
     Maintain(commands::maintain::Maintain),
     /// Compute a Silver table anew from Bronze, beside the live one, and swap them
     Reprocess(commands::reprocess::Reprocess),
-    /// Build and publish a Gold model
-    Gold {
-        /// Model, such as `customers_by_region`
-        #[arg(long)]
-        model: ModelName,
-        /// Print the plan and change nothing
-        #[arg(long)]
-        plan: bool,
-    },
+    /// Build, check and publish a Gold model
+    Gold(commands::gold::Gold),
+    /// Show what a Gold model returns now: inputs, plan, some rows; writes nothing
+    Preview(commands::preview::Preview),
     /// Compare a Silver table with its state computed anew from Bronze, or with the source
     Verify(commands::verify::Verify),
     /// Ask a question as a group of the policy
@@ -89,13 +83,18 @@ impl Cli {
     /// [`CliError`], which knows its exit code.
     pub async fn run(self) -> Result<(), CliError> {
         match self.command {
-            Command::Check => commands::check::run(&self.place),
+            Command::Check => commands::check::run(&self.place).await,
             Command::Silver(arguments) => commands::silver::run(&self.place, &arguments).await,
             Command::Maintain(arguments) => commands::maintain::run(&self.place, &arguments).await,
             Command::Reprocess(arguments) => {
                 commands::reprocess::run(&self.place, &arguments).await
             }
-            Command::Gold { model, plan } => commands::gold::run(&self.place, &model, plan).await,
+            Command::Gold(arguments) => {
+                Box::pin(commands::gold::run(&self.place, &arguments)).await
+            }
+            Command::Preview(arguments) => {
+                Box::pin(commands::preview::run(&self.place, &arguments)).await
+            }
             Command::Verify(arguments) => {
                 Box::pin(commands::verify::run(&self.place, &arguments)).await
             }

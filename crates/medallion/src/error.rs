@@ -21,6 +21,9 @@ pub enum CliError {
     /// The definition is wrong.
     #[error("the definition has findings:\n{0}")]
     Findings(Findings),
+    /// Unit tests of models fail.
+    #[error("unit tests fail ({}):\n{}", .0.len(), .0.join("\n"))]
+    UnitTests(Vec<String>),
     /// A file cannot be read.
     #[error("`{path}` cannot be read")]
     Unreadable {
@@ -72,6 +75,19 @@ pub enum CliError {
     /// A job failed.
     #[error("the job failed")]
     Transform(#[from] TransformError),
+    /// A build failed its checks; the published table is as it was.
+    #[error(
+        "gold {model} is not published: the table is as it was, and the build is on its branch \
+         `{branch}`\n{checks}"
+    )]
+    Red {
+        /// The model.
+        model: String,
+        /// The failed checks with their rows.
+        checks: String,
+        /// Where the build can be looked at.
+        branch: &'static str,
+    },
     /// The catalog failed.
     #[error("the lake cannot be read")]
     Warehouse(#[from] WarehouseError),
@@ -112,8 +128,10 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             CliError::Findings(_)
+            | CliError::UnitTests(_)
             | CliError::Unknown { .. }
             | CliError::Documents(_)
+            | CliError::Red { .. }
             | CliError::Stale(_) => exit::FINDINGS,
             CliError::Doctor(error) => error.exit_code(),
             CliError::NewTable(error) => error.exit_code(),
@@ -126,6 +144,7 @@ impl CliError {
                 TransformError::UnknownInput { .. }
                 | TransformError::Circle { .. }
                 | TransformError::Query { .. }
+                | TransformError::Check { .. }
                 | TransformError::Quality { .. },
             ) => exit::FINDINGS,
             CliError::Transform(error) => match error.advice() {

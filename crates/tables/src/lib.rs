@@ -9,6 +9,7 @@
 //! statistics in Parquet footers.
 
 pub mod catalog;
+pub mod changes;
 pub mod commit;
 pub mod compaction;
 mod differences;

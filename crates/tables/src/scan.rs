@@ -54,6 +54,26 @@ impl LakeTable {
         columns: Option<&[String]>,
     ) -> Result<Vec<RecordBatch>, TableError> {
         let indices = self.column_indices(columns)?;
+        self.stream_indices(file, &indices)?.try_collect().await
+    }
+
+    /// As [`LakeTable::read_file`], batch by batch.
+    ///
+    /// # Errors
+    /// As [`LakeTable::read_file`].
+    pub(crate) fn stream_file(
+        &self,
+        file: &LiveFile,
+        columns: &[String],
+    ) -> Result<BatchStream, TableError> {
+        self.stream_indices(file, &self.column_indices(Some(columns))?)
+    }
+
+    fn stream_indices(
+        &self,
+        file: &LiveFile,
+        indices: &[usize],
+    ) -> Result<BatchStream, TableError> {
         let metadata = self.metadata();
         let task = FileScanTask::builder()
             .with_file_size_in_bytes(file.size())
@@ -62,13 +82,13 @@ impl LakeTable {
             .with_data_file_path(file.path().to_owned())
             .with_data_file_format(DataFileFormat::Parquet)
             .with_schema(metadata.current_schema().clone())
-            .with_project_field_ids(self.field_ids(&indices))
+            .with_project_field_ids(self.field_ids(indices))
             .with_deletes(file.delete_tasks())
             .with_partition(Some(file.data_file.partition().clone()))
             .with_partition_spec(metadata.partition_spec_by_id(file.spec_id).cloned())
             .with_case_sensitive(true)
             .build();
-        self.read_tasks(vec![task], &indices, 1)?.try_collect().await
+        self.read_tasks(vec![task], indices, 1)
     }
 
     /// The positions of the columns in the table's schema.

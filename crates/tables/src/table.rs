@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int32Array};
 use arrow::datatypes::{Field, Int32Type, Schema as ArrowSchema, SchemaRef};
 use iceberg::io::FileIO;
-use iceberg::spec::{PartitionField, Snapshot, SnapshotRef, TableMetadata, TableMetadataRef};
+use iceberg::spec::{
+    PartitionField, Snapshot, SnapshotRef, TableMetadata, TableMetadataRef, Transform,
+};
 use iceberg::table::Table;
 use iceberg::transform::create_transform_function;
 use iceberg::{Runtime, TableIdent};
@@ -271,6 +273,14 @@ impl LakeTable {
     pub fn bucket_column(&self) -> Option<&str> {
         let field = self.partition_field()?;
         self.metadata().current_schema().name_by_field_id(field.source_id)
+    }
+
+    /// How many buckets the table has; 1 for an unpartitioned one.
+    pub fn bucket_count(&self) -> usize {
+        match self.partition_field().map(|field| field.transform) {
+            Some(Transform::Bucket(buckets)) => usize::try_from(buckets).unwrap_or(1).max(1),
+            _ => 1,
+        }
     }
 
     fn partition_field(&self) -> Option<&PartitionField> {

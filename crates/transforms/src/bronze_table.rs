@@ -31,6 +31,8 @@ pub struct BronzeTable {
     contract: Arc<TableContract>,
     schema: SchemaRef,
     bucket: Bucket,
+    /// The files; those that are there when it is asked without.
+    files: Option<Vec<BatchFile>>,
 }
 
 impl BronzeTable {
@@ -39,10 +41,36 @@ impl BronzeTable {
         let fields =
             table.columns.iter().map(|c| Field::new(&c.name, arrow_type(c.lake_type), c.nullable));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        BronzeTable { contract: Arc::new(contract.clone()), schema, bucket }
+        BronzeTable { contract: Arc::new(contract.clone()), schema, bucket, files: None }
+    }
+
+    /// As [`BronzeTable::new`] with the names of columns in lower case, as Glue keeps them.
+    pub fn lower_case(
+        contract: &TableContract,
+        table: &CatalogueTable,
+        bucket: Bucket,
+    ) -> BronzeTable {
+        let mut lower = table.clone();
+        for column in &mut lower.columns {
+            column.name = column.name.to_lowercase();
+        }
+        BronzeTable::new(contract, &lower, bucket)
+    }
+
+    /// The table made of these files, whatever others are there.
+    pub fn with_files(&self, files: Vec<BatchFile>) -> BronzeTable {
+        BronzeTable {
+            contract: Arc::clone(&self.contract),
+            schema: Arc::clone(&self.schema),
+            bucket: self.bucket.clone(),
+            files: Some(files),
+        }
     }
 
     async fn files(&self) -> Result<Vec<BatchFile>> {
+        if let Some(files) = &self.files {
+            return Ok(files.clone());
+        }
         let listed = self.bucket.list(&table_prefix(&self.contract.table)).await;
         let objects = listed.map_err(|e| DataFusionError::External(Box::new(e)))?;
         let bronze = objects.into_iter().filter(|o| o.key.parse::<BronzeKey>().is_ok());

@@ -151,6 +151,29 @@ pub enum TransformError {
         /// Which promise is broken.
         reason: String,
     },
+    /// A check of a model could not be answered.
+    #[error("the check `{check}` of the model `{model}` cannot be answered: {reason}")]
+    CheckFailed {
+        /// The model.
+        model: String,
+        /// The check.
+        check: String,
+        /// What is wrong with it, without values.
+        reason: String,
+        /// A table could not be read for the time being: worth a retry.
+        retryable: bool,
+    },
+    /// A model's query needs more memory than it may take, with everything on disk that can be.
+    #[error(
+        "the query of the model `{model}` needs more than {} MiB of memory\n    \
+         hint: `--memory` is what it may take", bytes / (1024 * 1024)
+    )]
+    OutOfMemory {
+        /// The model.
+        model: String,
+        /// What it may take.
+        bytes: u64,
+    },
     /// Local disk could not hold the events that memory has no room for.
     #[error(
         "the events of a batch cannot be spilled to local disk\n    \
@@ -288,7 +311,8 @@ impl TransformError {
             TransformError::Commit { source, .. } => {
                 retry_or_operator(source.is_retryable() || unavailable(source.as_ref()))
             }
-            TransformError::Evaluation { retryable, .. } => retry_or_operator(*retryable),
+            TransformError::Evaluation { retryable, .. }
+            | TransformError::CheckFailed { retryable, .. } => retry_or_operator(*retryable),
             TransformError::BronzeFile { .. }
             | TransformError::RulesBroke { .. }
             | TransformError::LoadUnclear { .. }
@@ -297,6 +321,7 @@ impl TransformError {
             | TransformError::UnknownInput { .. }
             | TransformError::SchemaDiffers { .. }
             | TransformError::Circle { .. }
+            | TransformError::OutOfMemory { .. }
             | TransformError::Query { .. }
             | TransformError::Check { .. }
             | TransformError::BatchRecord { .. }

@@ -18,4 +18,5 @@ pub mod reprocess;
 pub mod silver;
 pub mod spec;
 pub mod summary;
+pub mod text_table;
 pub mod verify;

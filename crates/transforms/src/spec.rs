@@ -5,14 +5,14 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use medallion_definition::catalogue::{self, CatalogueTable};
 use medallion_definition::change::SILVER_CHANGE_SEQ;
-use medallion_definition::contract::TableContract;
+use medallion_definition::contract::{Sensitivity, TableContract};
 use medallion_definition::lake::LakeDefinition;
-use medallion_definition::model::GoldModel;
+use medallion_definition::model::{GoldModel, Partitioning};
 use medallion_definition::name::Layer;
 use medallion_tables::TableIdent;
 use medallion_tables::commit::CommitError;
 use medallion_tables::evolution::{evolve, plan_evolution};
-use medallion_tables::schema::{FieldSpec, TableSpec, arrow_type};
+use medallion_tables::schema::{FieldSpec, TableSpec, arrow_type, lake_type_of_arrow};
 use medallion_tables::table::LakeTable;
 use medallion_tables::warehouse::{Warehouse, table_ident};
 
@@ -114,14 +114,56 @@ pub fn quarantine(bucket: &str, contract: &TableContract) -> TableSpec {
     spec(bucket, &catalogue::quarantine(contract))
 }
 
-/// The Gold table of a model.
+/// The Gold table of a model: sorted by the model's key and split by its first column where the
+/// header says so. Only key columns are required; what else must not be NULL is checked before
+/// publishing, so that a build that fails can be looked at.
 pub fn gold(bucket: &str, model: &GoldModel) -> TableSpec {
-    spec(bucket, &catalogue::gold(model))
+    let mut described = spec(bucket, &catalogue::gold(model));
+    let key: Vec<String> = model.key().into_iter().map(ToString::to_string).collect();
+    for field in &mut described.fields {
+        field.required = key.contains(&field.name);
+    }
+    let buckets = match &model.partitioning {
+        Partitioning::None => 1,
+        Partitioning::Bucket { buckets, .. } => *buckets,
+    };
+    TableSpec { key, buckets, ..described }
+}
+
+/// The names of a table's columns that the description does not have.
+pub(crate) fn others(described: &TableSpec, table: &LakeTable) -> Vec<String> {
+    let ours = |name: &str| described.fields.iter().any(|field| field.name == name);
+    let names = table.arrow_schema().fields().iter().map(|field| field.name());
+    names.filter(|name| !ours(name)).cloned().collect()
+}
+
+/// Adds a table's other columns to the description, so that they stay for the time being.
+pub(crate) fn keep_others(described: &mut TableSpec, table: &LakeTable) {
+    let personal = table.personal_columns().unwrap_or_default();
+    let fields = table.metadata().current_schema().as_struct().fields();
+    for name in others(described, table) {
+        let field = fields.iter().find(|field| field.name == name);
+        let known = table.arrow_schema().field_with_name(&name).ok();
+        let lake_type = known.and_then(|field| lake_type_of_arrow(field.data_type()));
+        let (Some(field), Some(lake_type)) = (field, lake_type) else { continue };
+        let sensitivity = match personal.contains(name.as_str()) {
+            true => Sensitivity::Personal,
+            false => Sensitivity::Internal,
+        };
+        described.fields.push(FieldSpec {
+            name,
+            lake_type,
+            required: false,
+            doc: field.doc.clone().unwrap_or_default(),
+            sensitivity,
+            renamed_from: Vec::new(),
+        });
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use medallion_definition::contract::{Column, Engine, Sensitivity};
+    use medallion_definition::contract::{Column, Engine};
 
     use super::*;
 

@@ -36,3 +36,5 @@ pub const ROWS: &str = "medallion.rows.";
 pub const INPUTS: &str = "medallion.inputs";
 /// SHA-256 of the model's query and columns.
 pub const MODEL: &str = "medallion.model";
+/// Keys of a Gold table that an incremental build computed again.
+pub const KEYS: &str = "medallion.keys";

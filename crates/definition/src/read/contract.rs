@@ -48,7 +48,7 @@ fn contract(root: &Section<'_>) -> Option<TableContract> {
     let table = root.required("table");
     let description = root.required_text("description");
     let key = root.parsed_list::<ColumnName>("key");
-    let key_line = root.value("key").map_or(root.line, |v| root.line_of(v));
+    let key_line = root.line_of_key("key");
     let buckets = root.integer("buckets", 1, 1024).unwrap_or(1);
     let engines = [("native", Engine::Native), ("spark", Engine::Spark), ("auto", Engine::Auto)];
     let engine = root.one_of("engine", &engines).map_or(Engine::Auto, |at| at.value);
@@ -57,7 +57,7 @@ fn contract(root: &Section<'_>) -> Option<TableContract> {
     let load = load::read(root, &columns);
     let dropped = root.parsed_list::<ColumnName>("dropped");
     let history = root.boolean("history").unwrap_or(false);
-    let history_line = root.value("history").map_or(root.line, |v| root.line_of(v));
+    let history_line = root.line_of_key("history");
     check_key(root, &key, key_line, &columns);
     check_names(root, &columns, &row_rules);
     evolution::check(root, &key, &columns, &dropped);

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use medallion_definition::contract::TableContract;
+use medallion_transforms::text_table::TextTable;
 
 use super::case::{Expect, Outcome};
 use super::engine::{Class, Ended};
 use super::files::{object_key, sequence};
 use super::observe::{Observed, counters};
-use super::text_table::TextTable;
 use crate::small_lake::contents::Row;
 
 /// The most rows that a difference shows.
@@ -31,10 +31,10 @@ pub(super) fn differences(
     let mut found = outcome(expect, ended, before, after);
     let commits = after.commits_since(before.snapshot());
     if let Some(text) = &expect.silver {
-        found.extend(silver(&TextTable::parse(text)?, after)?);
+        found.extend(silver(&table(text)?, after)?);
     }
     if let Some(text) = &expect.quarantine {
-        found.extend(quarantine(&TextTable::parse(text)?, contract, after)?);
+        found.extend(quarantine(&table(text)?, contract, after)?);
     }
     if let Some(expected) = &expect.balance {
         let told = counters(&commits).or_else(|| counts.then(BTreeMap::new));
@@ -60,6 +60,10 @@ pub(super) fn differences(
         found.push(format!("{there} delete files, expected at least {least}"));
     }
     Ok(found)
+}
+
+fn table(text: &str) -> Result<TextTable, String> {
+    TextTable::parse(text).map_err(|line| line.reason)
 }
 
 fn outcome(expect: &Expect, ended: &[Ended], before: &Observed, after: &Observed) -> Vec<String> {

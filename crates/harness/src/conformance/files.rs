@@ -8,9 +8,9 @@ use medallion_definition::contract::TableContract;
 use medallion_definition::name::{ColumnName, TableId};
 use medallion_ingestion::layout::table_prefix;
 use medallion_ingestion::schema::SourceColumn;
+use medallion_transforms::text_table::{Cell, TextTable};
 
 use super::case::BronzeStep;
-use super::text_table::{Cell, TextTable};
 use crate::small_lake::bronze::{BronzeFile, BronzeRow};
 
 /// The time part of sequences that a case gives as a short number.
@@ -98,7 +98,7 @@ pub(super) fn content(
 
 fn rows_content(file: &BronzeStep, contract: &TableContract, rows: &str) -> Result<Bytes, String> {
     let bad = |what: String| format!("`{}`: {what}", file.key);
-    let table = TextTable::parse(rows).map_err(bad)?;
+    let table = TextTable::parse(rows).map_err(|line| bad(line.reason))?;
     let source = table.header.iter().filter(|name| is_source(name));
     let columns = source.map(|name| column(file, contract, name)).collect::<Result<Vec<_>, _>>();
     let columns = columns.map_err(bad)?;

@@ -8,7 +8,6 @@ pub mod engine;
 mod files;
 pub(crate) mod observe;
 mod play;
-mod text_table;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

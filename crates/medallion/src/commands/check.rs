@@ -2,12 +2,13 @@
 
 use medallion_transforms::error::TransformError;
 use medallion_transforms::gold;
+use medallion_transforms::gold::unit_test;
 
 use crate::error::CliError;
 use crate::files;
 use crate::options::Place;
 
-pub(crate) fn run(place: &Place) -> Result<(), CliError> {
+pub(crate) async fn run(place: &Place) -> Result<(), CliError> {
     let lake = files::definition(&place.definition)?;
     files::environment(&place.environment)?;
     for contract in &lake.tables {
@@ -15,9 +16,18 @@ pub(crate) fn run(place: &Place) -> Result<(), CliError> {
             .map_err(|source| TransformError::quality(&contract.table, source))?;
     }
     let levels = gold::levels(&lake)?;
+    let tests = unit_test::parse_all(&lake, &files::unit_tests(&place.definition)?)?;
+    let mut failed = Vec::new();
+    for test in &tests {
+        let verdict = unit_test::run(test).await?;
+        if !verdict.passed() {
+            failed.push(format!("{test}\n{verdict}"));
+        }
+    }
     println!("lake `{}`: no findings", lake.name);
     println!("  tables  {}", lake.tables.len());
     println!("  models  {} in {} levels", lake.models.len(), levels.len());
     println!("  groups  {}", lake.policy.groups.len());
-    Ok(())
+    println!("  tests   {} of {} pass", tests.len() - failed.len(), tests.len());
+    if failed.is_empty() { Ok(()) } else { Err(CliError::UnitTests(failed)) }
 }

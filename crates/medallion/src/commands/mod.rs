@@ -7,6 +7,7 @@ pub(crate) mod gold;
 pub(crate) mod job;
 pub(crate) mod maintain;
 pub(crate) mod new_table;
+pub(crate) mod preview;
 pub(crate) mod query;
 pub(crate) mod reprocess;
 pub(crate) mod silver;

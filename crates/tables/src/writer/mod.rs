@@ -6,6 +6,7 @@ mod layout;
 mod metrics;
 mod parquet_file;
 mod placement;
+mod stream;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::table::{LakeTable, TableError};
 pub use bucket::BucketWriter;
 pub(crate) use layout::Layout;
 use placement::place;
+pub use stream::{Written, by_bucket, write_stream};
 
 /// Rows handed to the Parquet encoder at a time.
 const CHUNK_ROWS: usize = 8192;

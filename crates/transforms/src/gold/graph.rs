@@ -6,6 +6,8 @@ use std::fmt;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::DFParser;
 use datafusion::sql::resolve::resolve_table_references;
+use medallion_definition::catalogue::history_name;
+use medallion_definition::contract::TableContract;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::Layer;
@@ -58,6 +60,15 @@ pub fn inputs(lake: &LakeDefinition, model: &GoldModel) -> Result<BTreeSet<Input
 /// What models can read: every table of the lake.
 pub(crate) fn readable(lake: &LakeDefinition) -> BTreeSet<Input> {
     lake.catalogue().into_iter().map(|t| Input { layer: t.layer, table: t.name }).collect()
+}
+
+/// The contract whose job makes a table of Bronze, Silver or quarantine; nothing for a Gold table.
+pub fn contract_of<'a>(lake: &'a LakeDefinition, input: &Input) -> Option<&'a TableContract> {
+    let makes = |contract: &&TableContract| {
+        contract.table.lake_table() == input.table
+            || (input.layer == Layer::Silver && history_name(contract) == input.table)
+    };
+    lake.tables.iter().filter(|_| input.layer != Layer::Gold).find(makes)
 }
 
 pub(crate) fn query_error(model: &GoldModel, source: DataFusionError) -> TransformError {

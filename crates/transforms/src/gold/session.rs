@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
+use datafusion::common::config::ConfigOptions;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use medallion_definition::catalogue::CatalogueTable;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::Layer;
@@ -26,14 +29,29 @@ use crate::error::TransformError;
 pub fn session(
     tables: impl IntoIterator<Item = (Input, Arc<dyn TableProvider>)>,
 ) -> Result<SessionContext, DataFusionError> {
-    let config = SessionConfig::new().with_default_catalog_and_schema("lake", "gold");
-    let context = SessionContext::new_with_config(config);
+    session_with(tables, ConfigOptions::new(), Arc::new(RuntimeEnv::default()))
+}
+
+/// A session over tables with these options and resources.
+///
+/// # Errors
+/// When a table comes twice.
+pub(super) fn session_with(
+    tables: impl IntoIterator<Item = (Input, Arc<dyn TableProvider>)>,
+    options: ConfigOptions,
+    runtime: Arc<RuntimeEnv>,
+) -> Result<SessionContext, DataFusionError> {
+    let config = SessionConfig::from(options)
+        .with_default_catalog_and_schema("lake", "gold")
+        .with_create_default_catalog_and_schema(false);
+    let context = SessionContext::new_with_config_rt(config, runtime);
     let catalog = Arc::new(MemoryCatalogProvider::new());
     let mut schemas: BTreeMap<Layer, Arc<MemorySchemaProvider>> = BTreeMap::new();
     for (input, table) in tables {
         let schema = schemas.entry(input.layer).or_default();
         schema.register_table(input.table, table)?;
     }
+    schemas.entry(Layer::Gold).or_default();
     for (layer, schema) in schemas {
         catalog.register_schema(layer.as_str(), schema)?;
     }
@@ -41,18 +59,22 @@ pub fn session(
     Ok(context)
 }
 
+/// A table's schema as models see it: Bronze columns have lower-case names, as in Glue.
+pub fn described_schema(table: &CatalogueTable) -> SchemaRef {
+    let fields = table.columns.iter();
+    let fields =
+        fields.map(|c| Field::new(c.name.to_lowercase(), arrow_type(c.lake_type), c.nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// A session over every table of the lake as the definition describes it, without rows: enough to
-/// plan a query, with nothing but the definition. Bronze columns have lower-case names, as in Glue.
+/// plan a query, with nothing but the definition.
 ///
 /// # Errors
 /// When a table comes twice.
 pub fn empty_session(lake: &LakeDefinition) -> Result<SessionContext, DataFusionError> {
     let tables = lake.catalogue().into_iter().map(|table| {
-        let fields = table.columns.iter();
-        let fields =
-            fields.map(|c| Field::new(c.name.to_lowercase(), arrow_type(c.lake_type), c.nullable));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(schema));
+        let provider: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(described_schema(&table)));
         (Input { layer: table.layer, table: table.name }, provider)
     });
     session(tables)

@@ -21,6 +21,7 @@ pub use plan::MaintenancePlan;
 pub use report::{Compacted, MaintenanceReport};
 
 use crate::error::TransformError;
+use crate::gold::GoldJob;
 use crate::plan::{LOOK_BACK, SilverJob};
 use crate::spec;
 
@@ -154,5 +155,24 @@ impl SilverJob<'_> {
             reports.push(maintenance.run(&table, plan).await?);
         }
         Ok(reports)
+    }
+}
+
+impl GoldJob<'_> {
+    /// Maintains the model's table, if there is one.
+    ///
+    /// # Errors
+    /// As [`SilverJob::maintain`].
+    pub async fn maintain(
+        &self,
+        policy: MaintenancePolicy,
+        when: When,
+    ) -> Result<Option<MaintenanceReport>, TransformError> {
+        let now_ms = self.now_micros.div_euclid(1000);
+        let maintenance = Maintenance { warehouse: self.warehouse, policy, now_ms };
+        let ident = spec::ident(self.lake, Layer::Gold, self.model.name.as_str());
+        let Some(table) = self.warehouse.load(&ident).await? else { return Ok(None) };
+        let plan = maintenance.plan(&table, when).await?;
+        Ok(Some(maintenance.run(&table, plan).await?))
     }
 }

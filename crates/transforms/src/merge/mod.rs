@@ -14,7 +14,7 @@ pub(crate) mod intake;
 pub(crate) mod key;
 pub(crate) mod partition;
 mod quarantine;
-mod rewrite;
+pub(crate) mod rewrite;
 pub(crate) mod schedule;
 mod target;
 pub(crate) mod verdicts;
@@ -40,6 +40,7 @@ use key::KeyEncoder;
 use partition::Collector;
 use quarantine::Quarantine;
 pub(crate) use quarantine::places;
+pub(crate) use rewrite::{Rewriter, Rewritten};
 pub(crate) use target::{REBUILD_BRANCH, Rebuild, Target, newest_reference};
 use verdicts::{Verdicts, rejected_by_time};
 

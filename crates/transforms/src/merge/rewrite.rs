@@ -30,25 +30,25 @@ const REWRITE_SHARE: u64 = 2;
 
 /// What became of a bucket's files.
 #[derive(Default)]
-pub(super) struct Rewritten {
+pub(crate) struct Rewritten {
     /// New data and delete files.
-    pub(super) added: Vec<DataFile>,
+    pub(crate) added: Vec<DataFile>,
     /// Data and delete files that go.
-    pub(super) removed: Vec<LiveFile>,
+    pub(crate) removed: Vec<LiveFile>,
 }
 
 /// Writes to the files of a table.
 #[derive(Clone, Copy)]
-pub(super) struct Rewriter<'a> {
-    pub(super) table: &'a LakeTable,
+pub(crate) struct Rewriter<'a> {
+    pub(crate) table: &'a LakeTable,
     /// The size at which a data file is closed.
-    pub(super) file_bytes: u64,
+    pub(crate) file_bytes: u64,
 }
 
 impl Rewriter<'_> {
     /// Takes rows out of a bucket's files and adds new ones, which come sorted and take about
     /// `new_bytes` as stored.
-    pub(super) async fn replace(
+    pub(crate) async fn replace(
         self,
         bucket: Bucket,
         files: &[LiveFile],
@@ -73,7 +73,7 @@ impl Rewriter<'_> {
     }
 
     /// Writes rows, which come sorted, into new files.
-    pub(super) async fn write(
+    pub(crate) async fn write(
         self,
         bucket: Bucket,
         mut rows: BatchStream,
