@@ -164,19 +164,20 @@ fn build() -> Result<(), String> {
 /// What is measured is built with optimisation. So is what serves S3 to it; what else measures is
 /// not.
 fn bench(arguments: Vec<OsString>) -> Result<ExitCode, String> {
-    let silver = arguments.first().is_some_and(|subject| subject == "silver");
+    let subject = arguments.first().and_then(|subject| subject.to_str()).unwrap_or_default();
+    let lake = ["silver", "gold"].contains(&subject);
     let mut command = cargo();
     command.args(["build", "--profile", "bench"]);
-    if silver {
-        command.args(["--package", "medallion", "--package", "medallion-harness"]);
-        command.args(["--bins", "--example", "silver_floor"]);
+    if lake {
+        command.args(["--package", "medallion", "--package", "medallion-harness", "--bins"]);
+        command.args(if subject == "silver" { &["--example", "silver_floor"][..] } else { &[] });
     } else {
         command.args(["--package", "medallion-replicator", "--example", "capture"]);
     }
     if status(command)? != ExitCode::SUCCESS {
         return Err("the build failed".into());
     }
-    if !silver {
+    if !lake {
         return harness("bench", arguments);
     }
     let programs = programs()?;

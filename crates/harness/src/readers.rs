@@ -1,5 +1,7 @@
 //! Readers that we did not write: pyiceberg and DuckDB read Silver through the local endpoints and
-//! compare it with MySQL.
+//! compare it with MySQL; Spark runs the Gold models and compares them with what is published.
+
+pub mod spark_models;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,6 +9,7 @@ use std::process::Stdio;
 use medallion_definition::name::ColumnName;
 use tokio::process::Command;
 
+use self::spark_models::SparkModels;
 use crate::failure::HarnessError;
 use crate::report::Report;
 use crate::stack::Stack;
@@ -16,11 +19,20 @@ use crate::verify::Difference;
 const SCRIPT: &str = "readers/verify.py";
 const REQUIREMENTS: &str = "readers/requirements.txt";
 
-/// Runs the script in a virtual environment that is made once and kept.
+/// Lets every outside reader that is asked for judge the lake.
 ///
 /// # Errors
-/// When the environment cannot be made or the script does not end in a verdict.
+/// When an environment cannot be made or a script does not end in a verdict.
 pub async fn verify(stack: &Stack, report: &mut Report) -> Result<Vec<Difference>, HarnessError> {
+    let mut found = silver(stack, report).await?;
+    if spark_models::is_asked_for() {
+        found.extend(gold(stack, report).await?);
+    }
+    Ok(found)
+}
+
+/// Silver, in a virtual environment that is made once and kept.
+async fn silver(stack: &Stack, report: &mut Report) -> Result<Vec<Difference>, HarnessError> {
     let requirements = stack.paths.fixtures.join(REQUIREMENTS);
     let python = environment(&requirements, &stack.paths.cache.join("readers")).await?;
     report.step("readers' set-up", 0, 0, "a virtual environment with pyiceberg and DuckDB");
@@ -31,31 +43,69 @@ pub async fn verify(stack: &Stack, report: &mut Report) -> Result<Vec<Difference
         .args(["--region", &stack.environment.region])
         .args(["--s3", &stack.s3.endpoint(), "--glue", &stack.glue.endpoint()])
         .args(["--bucket", &stack.environment.bucket])
-        .envs(stack.variables())
-        .kill_on_drop(true);
+        .envs(stack.variables());
     for contract in &stack.lake.tables {
         let key: Vec<&str> = contract.key.iter().map(ColumnName::as_str).collect();
         command.arg("--table").arg(format!("{}:{}", contract.table.lake_table(), key.join(",")));
     }
-    let output = command.output().await.map_err(|e| HarnessError::Readers(e.to_string()))?;
+    let said = said(command).await?;
+    told(report, "readers", &said, "pyiceberg and DuckDB agree with MySQL");
+    Ok(said.differences)
+}
+
+/// Gold, by Spark.
+async fn gold(stack: &Stack, report: &mut Report) -> Result<Vec<Difference>, HarnessError> {
+    let models = SparkModels {
+        lake: &stack.lake,
+        warehouse: &stack.warehouse,
+        s3: &stack.s3,
+        fixtures: &stack.paths.fixtures,
+        cache: &stack.paths.cache,
+        work: &stack.paths.work.join("spark"),
+    };
+    let said = models.run().await?;
+    let about = format!("{} models run on Spark give what is published", stack.lake.models.len());
+    told(report, "Gold on Spark", &said, &about);
+    Ok(said.differences)
+}
+
+fn told(report: &mut Report, step: &str, said: &Said, agreed: &str) {
+    let about = if said.differences.is_empty() { agreed } else { "DIFFERENCES" };
+    report.step(step, said.rows, 0, about);
+}
+
+/// What a script says.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Rows that were compared.
+    pub rows: usize,
+    /// What it found.
+    pub differences: Vec<Difference>,
+    /// All of its output.
+    pub text: String,
+}
+
+/// Runs a script to its verdict: exit code 0 when all agree, 3 when not.
+async fn said(mut command: Command) -> Result<Said, HarnessError> {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let output = output.map_err(|e| HarnessError::Readers(e.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut differences: Vec<Difference> = text.lines().filter_map(difference).collect();
     match output.status.code() {
-        Some(0) => {
-            let rows =
-                text.lines().filter_map(|l| l.strip_prefix("rows ")?.parse::<usize>().ok()).sum();
-            report.step("readers", rows, 0, "pyiceberg and DuckDB agree with MySQL");
-            Ok(Vec::new())
-        }
+        Some(0) if differences.is_empty() => {}
         Some(3) => {
-            report.step("readers", 0, 0, "DIFFERENCES");
-            let mut found: Vec<Difference> = text.lines().filter_map(difference).collect();
-            if found.is_empty() {
-                found.extend(difference("different readers all: they differ, and do not say how"));
+            if differences.is_empty() {
+                let unsaid = "different readers all: they differ, and do not say how";
+                differences.extend(difference(unsaid));
             }
-            Ok(found)
         }
-        _ => Err(HarnessError::Readers(String::from_utf8_lossy(&output.stderr).into_owned())),
+        _ => {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            return Err(HarnessError::Readers(format!("{text}{errors}")));
+        }
     }
+    let rows = text.lines().filter_map(|line| line.strip_prefix("rows ")?.parse::<usize>().ok());
+    Ok(Said { rows: rows.sum(), differences, text })
 }
 
 /// `different <reader> <table>: <what>`

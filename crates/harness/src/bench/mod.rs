@@ -1,4 +1,4 @@
-//! What benches measure: capture here, Silver in its own folder.
+//! What benches measure: capture here, Silver and Gold in folders of their own.
 //!
 //! The bench of capture: our full load beside DuckDB's MySQL scanner and ConnectorX on the same
 //! server and table, and the changes of one binlog.
@@ -7,9 +7,12 @@
 //! its process, and its peak memory. What is measured is the optimised example of the replicator;
 //! this harness only starts, counts and prints.
 
+mod endpoints;
+mod gold;
 mod measure;
 mod scene;
 mod silver;
+mod spark;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -43,6 +46,8 @@ enum Subject {
     Capture(CaptureOptions),
     /// The merge into Silver, beside Spark with Iceberg, DuckDB and the floor
     Silver(silver::SilverOptions),
+    /// Gold models, beside DuckDB and Spark with Iceberg
+    Gold(gold::GoldOptions),
 }
 
 /// How to measure capture.
@@ -92,6 +97,7 @@ pub async fn run(options: &BenchOptions) -> Result<(), HarnessError> {
     match &options.subject {
         Subject::Capture(options) => run_capture(options).await,
         Subject::Silver(options) => silver::run(options).await,
+        Subject::Gold(options) => gold::run(options).await,
     }
 }
 

@@ -33,7 +33,8 @@ pub struct E2eOptions {
     /// Break the lake on purpose; the verification has to notice
     #[arg(long = "break", value_name = "POINT", value_enum)]
     pub break_point: Option<BreakPoint>,
-    /// Let pyiceberg and DuckDB read the Silver tables too, from a virtual environment of their own
+    /// Let pyiceberg and DuckDB read the Silver tables too, from a virtual environment of their own;
+    /// with MEDALLION_SPARK=1 in the environment, Spark runs the Gold models as well
     #[arg(long)]
     pub readers: bool,
     /// Folder for data and logs of this run; it is kept

@@ -93,6 +93,11 @@ impl Endpoints {
         (self.s3.endpoint(), self.glue.endpoint())
     }
 
+    /// The server that holds the buckets.
+    pub fn s3(&self) -> &S3Server {
+        &self.s3
+    }
+
     /// Plans a fault at the endpoint to which it belongs.
     pub fn plan_fault(&self, fault: Fault, plan: FaultPlan) -> FaultCount {
         self.faults_of(fault).install(plan)

@@ -65,6 +65,33 @@ impl S3Server {
         index.object(bucket, key).ok().map(|object| object.content.path().to_owned())
     }
 
+    /// Makes the objects below a prefix files of a folder, named by their keys: by hard links where
+    /// the file system can, so nobody may write to the files. A file that is there already is
+    /// replaced. Gives their number.
+    ///
+    /// # Errors
+    /// When a file cannot be made, or there is no such bucket.
+    pub fn export(&self, bucket: &str, prefix: &str, folder: &Path) -> io::Result<usize> {
+        let state =
+            self.state(bucket).ok_or_else(|| io::Error::other("there is no such bucket"))?;
+        let below = state.0.iter().filter(|(key, _)| key.starts_with(prefix));
+        let mut files = 0;
+        for (key, object) in below {
+            let (from, to) = (object.content.path(), folder.join(key));
+            if let Some(parent) = to.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            if to.exists() {
+                std::fs::remove_file(&to)?;
+            }
+            if std::fs::hard_link(from, &to).is_err() {
+                std::fs::copy(from, &to)?;
+            }
+            files += 1;
+        }
+        Ok(files)
+    }
+
     /// The state of a bucket. While it is kept, so are its objects' contents.
     pub fn state(&self, bucket: &str) -> Option<BucketState> {
         self.store.index().bucket(bucket).ok().map(|bucket| BucketState(bucket.objects.clone()))
@@ -111,7 +138,15 @@ mod tests {
         client.delete_object().bucket("lake").key("bronze/a").send().await.unwrap();
         assert!(get().await.is_err());
         assert_eq!(std::fs::read(&file).unwrap(), b"four", "the given file stays");
+        let out = folder.path().join("out");
+        assert_eq!(server.export("lake", "bronze/", &out).unwrap(), 0);
         server.restore("lake", &state);
+        for _ in 0..2 {
+            assert_eq!(server.export("lake", "bronze/", &out).unwrap(), 1);
+            assert_eq!(std::fs::read(out.join("bronze/a")).unwrap(), b"four");
+        }
+        assert_eq!(server.export("lake", "silver/", &out).unwrap(), 0);
+        assert!(server.export("nowhere", "", &out).is_err());
         let again = get().await.unwrap().body.collect().await.unwrap();
         assert_eq!(&again.into_bytes()[..], b"four");
         assert!(server.adopt("nowhere", "a", &file).is_err());

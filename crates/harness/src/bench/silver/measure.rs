@@ -13,19 +13,19 @@ use crate::failure::HarnessError;
 
 /// What a run took, as the tables show it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Measured {
-    pub(super) wall_seconds: f64,
+pub(in crate::bench) struct Measured {
+    pub(in crate::bench) wall_seconds: f64,
     /// User and system.
-    pub(super) cpu_seconds: f64,
-    pub(super) peak_bytes: u64,
-    pub(super) read_bytes: Option<u64>,
-    pub(super) written_bytes: Option<u64>,
+    pub(in crate::bench) cpu_seconds: f64,
+    pub(in crate::bench) peak_bytes: u64,
+    pub(in crate::bench) read_bytes: Option<u64>,
+    pub(in crate::bench) written_bytes: Option<u64>,
     /// Requests to S3.
-    pub(super) requests: Option<u64>,
+    pub(in crate::bench) requests: Option<u64>,
     /// What this process took meanwhile, which served S3 and Glue.
-    pub(super) endpoint_seconds: Option<f64>,
+    pub(in crate::bench) endpoint_seconds: Option<f64>,
     /// Seconds before the work, which are not in the others.
-    pub(super) start_seconds: Option<f64>,
+    pub(in crate::bench) start_seconds: Option<f64>,
 }
 
 /// What `measure.py` says.
@@ -41,41 +41,51 @@ struct Whole {
 
 /// What a peer says of its work, without the start of Python or a JVM.
 #[derive(Debug, Deserialize)]
-pub(super) struct Step {
-    pub(super) seconds: f64,
-    pub(super) cpu_seconds: f64,
-    pub(super) read_bytes: u64,
-    pub(super) written_bytes: u64,
-    pub(super) start_seconds: Option<f64>,
-    pub(super) version: String,
+pub(in crate::bench) struct Step {
+    pub(in crate::bench) seconds: f64,
+    pub(in crate::bench) cpu_seconds: f64,
+    pub(in crate::bench) read_bytes: u64,
+    pub(in crate::bench) written_bytes: u64,
+    pub(in crate::bench) start_seconds: Option<f64>,
+    pub(in crate::bench) version: String,
     /// The Iceberg metadata file that is current now.
-    pub(super) metadata: Option<String>,
+    pub(in crate::bench) metadata: Option<String>,
 }
 
 /// A program to run.
 #[derive(Clone, Debug)]
-pub(super) struct Program {
+pub(in crate::bench) struct Program {
     words: Vec<OsString>,
     variables: Vec<(String, String)>,
 }
 
 impl Program {
-    pub(super) fn new(program: impl Into<OsString>) -> Program {
+    pub(in crate::bench) fn new(program: impl Into<OsString>) -> Program {
         Program { words: vec![program.into()], variables: Vec::new() }
     }
 
-    pub(super) fn arg(mut self, word: impl Into<OsString>) -> Program {
+    pub(in crate::bench) fn arg(mut self, word: impl Into<OsString>) -> Program {
         self.words.push(word.into());
         self
     }
 
-    pub(super) fn args<W: Into<OsString>>(mut self, words: impl IntoIterator<Item = W>) -> Program {
+    pub(in crate::bench) fn args<W: Into<OsString>>(
+        mut self,
+        words: impl IntoIterator<Item = W>,
+    ) -> Program {
         self.words.extend(words.into_iter().map(Into::into));
         self
     }
 
-    pub(super) fn variables(mut self, variables: Vec<(String, String)>) -> Program {
+    pub(in crate::bench) fn variables(mut self, variables: Vec<(String, String)>) -> Program {
         self.variables.extend(variables);
+        self
+    }
+
+    /// This program starts another, whose words and variables follow.
+    pub(in crate::bench) fn then(mut self, other: Program) -> Program {
+        self.words.extend(other.words);
+        self.variables.extend(other.variables);
         self
     }
 
@@ -85,7 +95,7 @@ impl Program {
     }
 
     /// Runs it to its end; gives its output.
-    pub(super) async fn run(&self) -> Result<String, HarnessError> {
+    pub(in crate::bench) async fn run(&self) -> Result<String, HarnessError> {
         let Some((program, arguments)) = self.words.split_first() else {
             return Err(self.failed("no program"));
         };
@@ -106,14 +116,17 @@ impl Program {
     }
 
     /// The JSON of its last line of output.
-    pub(super) async fn json<T: DeserializeOwned>(&self) -> Result<T, HarnessError> {
+    pub(in crate::bench) async fn json<T: DeserializeOwned>(&self) -> Result<T, HarnessError> {
         let output = self.run().await?;
         let last = output.trim_end().lines().last().unwrap_or_default();
         serde_json::from_str(last).map_err(|e| self.failed(e))
     }
 
     /// Runs it measured as a whole; gives its last line of output too.
-    pub(super) async fn measure(&self, fixtures: &Path) -> Result<(Measured, Value), HarnessError> {
+    pub(in crate::bench) async fn measure(
+        &self,
+        fixtures: &Path,
+    ) -> Result<(Measured, Value), HarnessError> {
         let measure = Program::new("python3")
             .arg(fixtures.join("bench/measure.py"))
             .arg(std::process::id().to_string())
@@ -131,7 +144,7 @@ impl Program {
     }
 
     /// Runs a peer: its work, and the peak memory of its whole process.
-    pub(super) async fn measure_step(
+    pub(in crate::bench) async fn measure_step(
         &self,
         fixtures: &Path,
     ) -> Result<(Measured, Step), HarnessError> {

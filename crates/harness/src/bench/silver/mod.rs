@@ -8,13 +8,13 @@ mod bronze;
 mod floor;
 mod folder;
 mod lake;
-mod measure;
-mod peers;
+pub(super) mod measure;
+pub(super) mod peers;
 mod plan;
-mod rows;
+pub(super) mod rows;
 mod scene;
 mod small_commits;
-mod table;
+pub(super) mod table;
 
 use std::path::PathBuf;
 
@@ -24,8 +24,9 @@ use self::bronze::CHANGE_ROWS;
 use self::measure::Measured;
 use self::peers::{Peers, Way};
 use self::plan::{Batch, Keys, Spread, changes};
+pub(super) use self::scene::OURS;
 use self::scene::Table;
-use self::table::{AGAINST_OURSELVES, Outcome, Section, verdict};
+use self::table::{AGAINST_OURSELVES, LEGEND, Outcome, Section, verdict};
 use super::table::Machine;
 use super::{count, keep};
 use crate::e2e::default_paths;
@@ -191,7 +192,8 @@ pub(super) async fn run(options: &SilverOptions) -> Result<(), HarnessError> {
     let mut notes = bench.peers.missing.clone();
     let mut sections = Vec::new();
     bench.scenes(&mut sections, &mut notes).await?;
-    let outcome = Outcome { machine: Machine::read(), seed: options.seed, sections, notes };
+    let (machine, seed) = (Machine::read(), options.seed);
+    let outcome = Outcome { machine, seed, legend: &LEGEND, sections, notes };
     println!("{outcome}");
     keep(&paths.cache, "silver.json", &format!("{:#}\n", outcome.json()), &printer)?;
     let markdown = outcome.markdown().map_err(|e| HarnessError::Bench(e.to_string()))?;

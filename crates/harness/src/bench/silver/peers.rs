@@ -4,10 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::super::spark::Spark;
 use super::measure::{Measured, Program, Step};
 use crate::failure::HarnessError;
 use crate::readers;
 use crate::report::Printer;
+
+/// The virtual environment with the peers' packages, below the cache.
+pub(in crate::bench) const ENVIRONMENT: &str = "bench-silver";
+/// The packages, below the fixtures.
+pub(in crate::bench) const REQUIREMENTS: &str = "bench/silver/requirements.txt";
 
 /// A state of the table, whoever holds it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -24,8 +30,7 @@ pub(super) struct State {
 pub(super) struct Peers {
     pub(super) fixtures: PathBuf,
     python: Option<PathBuf>,
-    /// Where `spark-submit` and the runtime of Iceberg lie.
-    spark: Option<(PathBuf, PathBuf)>,
+    spark: Option<Spark>,
     heap: String,
     /// Buckets of Spark's table.
     buckets: u32,
@@ -88,35 +93,25 @@ impl Peers {
         let heap = heap.to_owned();
         let missing = Vec::new();
         let mut peers = Peers { fixtures, python: None, spark: None, heap, buckets, missing };
-        let requirements = peers.script("requirements.txt");
-        match readers::environment(&requirements, &cache.join("bench-silver")).await {
-            Ok(python) => peers.python = Some(python),
+        let requirements = peers.fixtures.join(REQUIREMENTS);
+        let python = match readers::environment(&requirements, &cache.join(ENVIRONMENT)).await {
+            Ok(python) => python,
             Err(error) => {
                 let reason = error.report().replace('\n', " ");
                 peers.missing.push(format!("DuckDB and Spark did not run: {reason}"));
                 peers.missing.push("states were not compared: DuckDB does that".to_owned());
                 return peers;
             }
-        }
-        match peers.find_spark().await {
+        };
+        match Spark::find(&python).await {
             Ok(found) => peers.spark = Some(found),
             Err(error) => {
                 let reason = error.report().replace('\n', " ");
                 peers.missing.push(format!("Spark did not run: {reason}"));
             }
         }
+        peers.python = Some(python);
         peers
-    }
-
-    async fn find_spark(&self) -> Result<(PathBuf, PathBuf), HarnessError> {
-        Program::new("java").arg("-version").run().await?;
-        let program = self.python()?.args([
-            "-c",
-            "import json, os, pyspark, snowpark_connect_deps_iceberg as iceberg; \
-             print(json.dumps([os.path.dirname(pyspark.__file__), list(iceberg.__path__)[0]]))",
-        ]);
-        let [spark, iceberg]: [PathBuf; 2] = program.json().await?;
-        Ok((spark, iceberg.join("jars/iceberg-spark-runtime-3.5_2.12-1.10.2.jar")))
     }
 
     fn script(&self, name: &str) -> PathBuf {
@@ -145,34 +140,13 @@ impl Peers {
             let program = self.python()?.arg(self.script("duckdb_merge.py"));
             return Ok(program.arg(word).arg(folder).arg(place.bronze));
         }
-        let found = self.spark.as_ref();
-        let (home, jar) = found.ok_or_else(|| HarnessError::Bench("no Spark".to_owned()))?;
-        let python = self.python.clone().unwrap_or_default().display().to_string();
+        let spark = self.spark.as_ref();
+        let spark = spark.ok_or_else(|| HarnessError::Bench("no Spark".to_owned()))?;
         let scratch = place.folder.with_extension("scratch");
-        let scratch = scratch.display();
-        let mut program = Program::new(home.join("bin/spark-submit"));
-        program = program.args(["--master", "local[2]", "--driver-memory", &self.heap, "--jars"]);
-        program = program.arg(jar);
-        for setting in [
-            "spark.ui.enabled=false".to_owned(),
-            "spark.sql.session.timeZone=UTC".to_owned(),
-            "spark.sql.shuffle.partitions=8".to_owned(),
-            "spark.driver.host=127.0.0.1".to_owned(),
-            "spark.driver.bindAddress=127.0.0.1".to_owned(),
-            format!("spark.local.dir={scratch}"),
-            format!(
-                "spark.driver.extraJavaOptions=-Djava.io.tmpdir={scratch} \
-                 -Dderby.system.home={scratch}"
-            ),
-        ] {
-            program = program.arg("--conf").arg(setting);
-        }
+        let partitions = "spark.sql.shuffle.partitions=8".to_owned();
+        let program = spark.submit(&self.heap, &scratch, &[partitions]);
         let program = program.arg(self.script("spark_merge.py")).arg(word).arg(folder);
-        let program = program.arg(place.bronze).arg(self.buckets.to_string());
-        Ok(program.variables(vec![
-            ("SPARK_HOME".to_owned(), home.display().to_string()),
-            ("PYSPARK_PYTHON".to_owned(), python),
-        ]))
+        Ok(program.arg(place.bronze).arg(self.buckets.to_string()))
     }
 
     /// Makes and fills a peer's table.

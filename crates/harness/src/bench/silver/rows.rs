@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use medallion_definition::change::Op;
 
 /// Federation units with an area code and the share of the population in thousandths.
-const REGIONS: [(&str, u64, u64); 27] = [
+pub(in crate::bench) const REGIONS: [(&str, u64, u64); 27] = [
     ("AC", 68, 4),
     ("AL", 82, 15),
     ("AP", 96, 4),
@@ -46,7 +46,7 @@ const SEGMENTS: [(&str, u64); 5] =
 const STATES: [(&str, u64); 4] =
     [("ATIVO", 82), ("INATIVO", 10), ("BLOQUEADO", 3), ("PENDENTE", 5)];
 /// First names, and how they stand in an address.
-const FIRST: [(&str, &str); 16] = [
+pub(in crate::bench) const FIRST: [(&str, &str); 16] = [
     ("Ana", "ana"),
     ("João", "joao"),
     ("Maria", "maria"),
@@ -64,14 +64,15 @@ const FIRST: [(&str, &str); 16] = [
     ("Letícia", "leticia"),
     ("Thiago", "thiago"),
 ];
-const LAST: [&str; 16] = [
+pub(in crate::bench) const LAST: [&str; 16] = [
     "Silva", "Santos", "Oliveira", "Souza", "Ferreira", "Pereira", "Lima", "Costa", "Ribeiro",
     "Almeida", "Soares", "Barbosa", "Rocha", "Moreira", "Freitas", "Cardoso",
 ];
-const DOMAINS: [&str; 4] = ["example.com", "example.org", "example.com.br", "mail.example.net"];
+pub(in crate::bench) const DOMAINS: [&str; 4] =
+    ["example.com", "example.org", "example.com.br", "mail.example.net"];
 
 /// When the table was loaded: 2024-05-01 00:00:00 UTC, in microseconds.
-pub(super) const LOADED_AT: i64 = 1_714_521_600_000_000;
+pub(in crate::bench) const LOADED_AT: i64 = 1_714_521_600_000_000;
 /// When the changes begin.
 const CHANGES_FROM: i64 = LOADED_AT + 12 * 3_600 * 1_000_000;
 /// Time between changes, microseconds: 200 share a second, as in a MySQL timestamp.
@@ -98,7 +99,7 @@ impl Change {
 }
 
 /// splitmix64.
-pub(super) fn mix(seed: u64) -> u64 {
+pub(in crate::bench) fn mix(seed: u64) -> u64 {
     let x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -106,7 +107,7 @@ pub(super) fn mix(seed: u64) -> u64 {
 }
 
 /// The place in a list of shares of one random number.
-fn weighted(shares: impl Iterator<Item = u64> + Clone, random: u64) -> usize {
+pub(in crate::bench) fn weighted(shares: impl Iterator<Item = u64> + Clone, random: u64) -> usize {
     let mut left = random % shares.clone().sum::<u64>();
     for (place, share) in shares.enumerate() {
         if left < share {
@@ -118,7 +119,7 @@ fn weighted(shares: impl Iterator<Item = u64> + Clone, random: u64) -> usize {
 }
 
 /// The eleven digits of a valid CPF.
-fn cpf(random: u64) -> String {
+pub(in crate::bench) fn cpf(random: u64) -> String {
     let mut digits: Vec<u64> = (0..9).map(|place| random / 10_u64.pow(place) % 10).collect();
     for length in [9_u64, 10] {
         let sum: u64 = digits.iter().zip(0..).map(|(digit, at)| digit * (length + 1 - at)).sum();

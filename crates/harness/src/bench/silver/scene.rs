@@ -15,7 +15,7 @@ use super::table::Section;
 use crate::failure::HarnessError;
 
 /// The name of our program in the results.
-pub(super) const OURS: &str = "medallion";
+pub(in crate::bench) const OURS: &str = "medallion";
 /// The folder of a peer's table.
 const DUCKDB: &str = "duckdb";
 const SPARK: &str = "spark";

@@ -19,15 +19,15 @@ const AGAINST_SPARK: (f64, f64) = (10.0, 0.25);
 const AGAINST_FLOOR: f64 = 2.0;
 /// The most times the wall time of a small table that the same batch may take on a larger one, and
 /// that reading may take after many small commits.
-pub(super) const AGAINST_OURSELVES: f64 = 1.5;
+pub(in crate::bench) const AGAINST_OURSELVES: f64 = 1.5;
 
 /// How a figure stands to its budget, in words.
-pub(super) fn verdict(reached: bool) -> &'static str {
+pub(in crate::bench) fn verdict(reached: bool) -> &'static str {
     if reached { "within its budget" } else { "SHORT of its budget" }
 }
 
 /// One kind of work, and everybody's runs.
-pub(super) struct Section {
+pub(in crate::bench) struct Section {
     about: String,
     /// What is counted, such as `changes`.
     unit: &'static str,
@@ -90,18 +90,18 @@ impl Medians {
 }
 
 impl Section {
-    pub(super) fn new(about: String, unit: &'static str, count: u64) -> Section {
+    pub(in crate::bench) fn new(about: String, unit: &'static str, count: u64) -> Section {
         Section { about, unit, count, programs: Vec::new(), notes: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, program: &str, run: Measured) {
+    pub(in crate::bench) fn add(&mut self, program: &str, run: Measured) {
         match self.programs.iter_mut().find(|(known, _)| *known == program) {
             Some((_, runs)) => runs.push(run),
             None => self.programs.push((program.to_owned(), vec![run])),
         }
     }
 
-    pub(super) fn note(&mut self, note: String) {
+    pub(in crate::bench) fn note(&mut self, note: String) {
         self.notes.push(note);
     }
 
@@ -111,8 +111,13 @@ impl Section {
     }
 
     /// Our wall time and CPU seconds.
-    pub(super) fn ours(&self) -> Option<(f64, f64)> {
-        self.medians(OURS).map(|ours| (ours.wall, ours.cpu))
+    pub(in crate::bench) fn ours(&self) -> Option<(f64, f64)> {
+        self.times(OURS)
+    }
+
+    /// A program's wall time and CPU seconds.
+    pub(in crate::bench) fn times(&self, program: &str) -> Option<(f64, f64)> {
+        self.medians(program).map(|medians| (medians.wall, medians.cpu))
     }
 
     fn head(&self) -> [String; 9] {
@@ -235,16 +240,18 @@ impl fmt::Display for Section {
 }
 
 /// Everything that was measured.
-pub(super) struct Outcome {
-    pub(super) machine: Machine,
-    pub(super) seed: u64,
-    pub(super) sections: Vec<Section>,
+pub(in crate::bench) struct Outcome {
+    pub(in crate::bench) machine: Machine,
+    pub(in crate::bench) seed: u64,
+    /// What the columns mean, and how it was measured.
+    pub(in crate::bench) legend: &'static [&'static str],
+    pub(in crate::bench) sections: Vec<Section>,
     /// What did not run, and other things to know.
-    pub(super) notes: Vec<String>,
+    pub(in crate::bench) notes: Vec<String>,
 }
 
-/// What the columns mean.
-const LEGEND: [&str; 6] = [
+/// What the columns mean in the bench of Silver.
+pub(in crate::bench) const LEGEND: [&str; 6] = [
     "crm.customers, 12 columns (fixtures/bench/silver). Medians, the number of runs in brackets;",
     "every program alone on this machine, which is busy if others use it: CPU is the steadier figure.",
     "medallion reads and writes through local S3 and Glue endpoints, whose CPU is in the last column",
@@ -254,15 +261,15 @@ const LEGEND: [&str; 6] = [
 ];
 
 impl Outcome {
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::bench) fn json(&self) -> Value {
         json!({
             "machine": self.machine.json(), "seed": self.seed, "notes": self.notes,
             "sections": self.sections.iter().map(Section::json).collect::<Vec<_>>(),
         })
     }
 
-    pub(super) fn markdown(&self) -> Result<String, fmt::Error> {
-        let mut out = format!("{}, seed {}. {}\n", self.machine, self.seed, LEGEND.join(" "));
+    pub(in crate::bench) fn markdown(&self) -> Result<String, fmt::Error> {
+        let mut out = format!("{}, seed {}. {}\n", self.machine, self.seed, self.legend.join(" "));
         for section in &self.sections {
             section.markdown(&mut out)?;
         }
@@ -273,7 +280,7 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, seed {}\n{}", self.machine, self.seed, LEGEND.join("\n"))?;
+        writeln!(f, "{}, seed {}\n{}", self.machine, self.seed, self.legend.join("\n"))?;
         self.sections.iter().try_for_each(|section| write!(f, "\n{section}"))?;
         self.notes.iter().try_for_each(|note| writeln!(f, "\n{note}"))
     }
