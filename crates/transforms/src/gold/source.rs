@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::graph::Input;
+use super::session::described_schema;
 use crate::bronze_table::BronzeTable;
 use crate::error::TransformError;
 use crate::record::BatchFile;
@@ -72,6 +73,8 @@ pub type Versions = BTreeMap<String, Version>;
 pub(crate) enum Source {
     /// An Iceberg table at its current snapshot.
     Lake(LakeTable),
+    /// A quarantine table before the first row is rejected: it is made then.
+    Unwritten(SchemaRef),
     /// A change feed: the Bronze files that were listed, in the order of their keys.
     Feed { table: Arc<BronzeTable>, files: Vec<BatchFile> },
 }
@@ -90,16 +93,28 @@ pub(crate) struct Since {
 }
 
 impl Source {
-    /// The input; nothing when the table does not exist yet. A change feed always does.
+    /// The input; nothing when the table does not exist yet. Change feeds always do, and quarantine
+    /// is as good as empty before its first row.
     pub(crate) async fn load(
         lake: &LakeDefinition,
         warehouse: &Warehouse,
         input: &Input,
     ) -> std::result::Result<Option<Source>, TransformError> {
         let contract = lake.tables.iter().find(|c| c.table.lake_table() == input.table);
+        let catalogue = lake.catalogue();
         let (Layer::Bronze, Some(contract)) = (input.layer, contract) else {
             let ident = spec::ident(lake, input.layer, &input.table);
-            return Ok(warehouse.load(&ident).await?.map(Source::Lake));
+            let table = warehouse.load(&ident).await?.map(Source::Lake);
+            let unwritten = || {
+                let facts = catalogue
+                    .iter()
+                    .find(|t| t.layer == Layer::Quarantine && t.name == input.table);
+                facts.map(|facts| Source::Unwritten(described_schema(facts)))
+            };
+            return Ok(match input.layer {
+                Layer::Quarantine => table.or_else(unwritten),
+                Layer::Bronze | Layer::Silver | Layer::Gold => table,
+            });
         };
         let bucket = warehouse.bucket();
         let objects = bucket.list(&table_prefix(&contract.table)).await?;
@@ -107,7 +122,6 @@ impl Source {
         let mut files: Vec<BatchFile> =
             bronze.map(|o| BatchFile { key: o.key, etag: o.etag, size: o.size }).collect();
         files.sort_by(|a, b| a.key.cmp(&b.key));
-        let catalogue = lake.catalogue();
         let facts = catalogue.iter().find(|t| t.layer == input.layer && t.name == input.table);
         let Some(facts) = facts else { return Ok(None) };
         let table = Arc::new(BronzeTable::lower_case(contract, facts, bucket.clone()));
@@ -118,13 +132,18 @@ impl Source {
     pub(crate) fn version(&self) -> Version {
         match self {
             Source::Lake(table) => Version::Snapshot(table.snapshot_id().unwrap_or_default()),
+            Source::Unwritten(_) => Version::Snapshot(0),
             Source::Feed { files, .. } => Version::Files(version_of(files)),
         }
     }
 
     /// Its rows, if they are known without reading them.
     pub(crate) fn rows(&self) -> Option<u64> {
-        let Source::Lake(table) = self else { return None };
+        let table = match self {
+            Source::Lake(table) => table,
+            Source::Unwritten(_) => return Some(0),
+            Source::Feed { .. } => return None,
+        };
         let Some(summary) = table.summary() else { return Some(0) };
         let number = |key: &str| summary.get(key)?.parse::<u64>().ok();
         let deleted = number("total-position-deletes").unwrap_or_default();
@@ -135,7 +154,7 @@ impl Source {
     pub(crate) fn lake_table(&self) -> Option<&LakeTable> {
         match self {
             Source::Lake(table) => Some(table),
-            Source::Feed { .. } => None,
+            Source::Unwritten(_) | Source::Feed { .. } => None,
         }
     }
 
@@ -143,6 +162,7 @@ impl Source {
     pub(crate) fn provider(&self) -> Arc<dyn TableProvider> {
         match self {
             Source::Lake(table) => Arc::new(LakeTableProvider::new(table.clone())),
+            Source::Unwritten(schema) => Arc::new(EmptyTable::new(Arc::clone(schema))),
             Source::Feed { table, files } => Arc::new(table.with_files(files.clone())),
         }
     }
