@@ -2,6 +2,7 @@
 
 mod journal;
 mod options;
+mod poison;
 mod program;
 mod source;
 mod steps;
@@ -173,6 +174,7 @@ async fn lake(
     if options.readers {
         found.extend(readers::verify(stack, report).await?);
     }
+    found.extend(poison::poison(stack, runner, report).await?);
     found.extend(steps::second_run(stack, runner, report).await?);
     Ok(found)
 }
