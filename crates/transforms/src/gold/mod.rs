@@ -2,6 +2,7 @@
 //! atomic replacement of the table.
 
 mod graph;
+pub mod portable;
 mod session;
 
 use std::collections::{BTreeMap, HashSet};
