@@ -11,6 +11,7 @@ mod incremental;
 mod lookup;
 mod outcome;
 mod plan;
+pub mod portable;
 mod run;
 mod session;
 pub mod shape;

@@ -20,6 +20,7 @@ use medallion_definition::name::Layer;
 use medallion_tables::schema::arrow_type;
 
 use super::graph::{Input, query_error};
+use super::portable;
 use crate::error::TransformError;
 
 /// A session over tables.
@@ -41,10 +42,15 @@ pub(super) fn session_with(
     options: ConfigOptions,
     runtime: Arc<RuntimeEnv>,
 ) -> Result<SessionContext, DataFusionError> {
-    let config = SessionConfig::from(options)
+    let mut config = SessionConfig::from(options)
         .with_default_catalog_and_schema("lake", "gold")
         .with_create_default_catalog_and_schema(false);
+    // As in Spark: 1.5 is a decimal, and NULL comes first in ascending order.
+    let parser = &mut config.options_mut().sql_parser;
+    parser.parse_float_as_decimal = true;
+    parser.default_null_ordering = "nulls_min".to_owned();
     let context = SessionContext::new_with_config_rt(config, runtime);
+    portable::register(&context);
     let catalog = Arc::new(MemoryCatalogProvider::new());
     let mut schemas: BTreeMap<Layer, Arc<MemorySchemaProvider>> = BTreeMap::new();
     for (input, table) in tables {
