@@ -62,7 +62,16 @@ pub(super) fn tables(lake: &LakeDefinition) -> Vec<Grown> {
 }
 
 fn values() -> BTreeMap<String, Vec<&'static str>> {
-    let known: [(&str, &[&'static str]); 9] = [
+    let known: [(&str, &[&'static str]); 10] = [
+        (
+            "change_seq",
+            &[
+                "",
+                "20260101100000000000000000000000001",
+                "20260102100000000000000000000000002",
+                "20260103100000000000000000000000003",
+            ],
+        ),
         ("region", &["SP", "RJ", "MG", "BA"]),
         ("segment", &["retail", "premium", "business"]),
         ("channel", &["email", "sms", "whatsapp"]),
@@ -221,7 +230,10 @@ impl Feed {
     ) -> Result<(), String> {
         self.delivered += 1;
         let day = if random.random_ratio(1, 8) { 1 } else { 1 + self.delivered.min(20) };
-        let seq = |n: u32| format!("{:035}", u64::from(self.delivered) * 1000 + u64::from(n));
+        // The first digits are the time of the change, as DMS has them.
+        let seq = |n: u32| {
+            format!("202601{day:02}{:027}", u64::from(self.delivered) * 1000 + u64::from(n))
+        };
         let rows = (0..random.random_range(1..6)).map(|n| {
             let key = random.random_range(0..KEYS).to_string();
             let value = |place: usize| match self.columns.get(place).map(|c| c.name.as_str()) {
