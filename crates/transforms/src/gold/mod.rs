@@ -2,6 +2,7 @@
 //! atomic replacement of the table.
 
 mod graph;
+pub mod lineage;
 mod session;
 
 use std::collections::{BTreeMap, HashSet};
