@@ -36,6 +36,7 @@ name = "credit_limits"
 type = "long"
 nullable = false
 sensitivity = "internal"
+safe = "a count among at least five customers; no limit can be seen in it"
 description = "Customers with a credit limit"
 
 [[column]]
@@ -43,6 +44,7 @@ name = "credit_limit_total"
 type = "decimal(18,2)"
 nullable = true
 sensitivity = "internal"
+safe = "NULL below five credit limits, so that it is about no single customer"
 description = "Sum of the credit limits in BRL; NULL below five of them"
 
 [[column]]
@@ -50,6 +52,7 @@ name = "credit_limit_average"
 type = "decimal(14,2)"
 nullable = true
 sensitivity = "internal"
+safe = "NULL below five credit limits, so that it is about no single customer"
 description = "Mean credit limit in BRL, half a cent rounded up; NULL below five of them"
 ---*/
 -- Five is the small-group threshold: no figure here is about fewer customers.
