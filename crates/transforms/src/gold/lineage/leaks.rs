@@ -84,13 +84,9 @@ fn judge(column: &ModelColumn, personal: &[String]) -> Option<(RuleId, String, S
             format!("column `{name}` is declared safe, but computed from nothing personal"),
             "drop `safe`".to_owned(),
         )),
-        (Sensitivity::Personal, Some(_), false) => Some((
-            NEEDLESS_SAFE,
-            format!("column `{name}` is declared safe, and personal all the same"),
-            "drop `safe`, or the sensitivity `personal`".to_owned(),
-        )),
         (Sensitivity::Public | Sensitivity::Internal, Some(_), false)
         | (Sensitivity::Public | Sensitivity::Internal, None, true)
+        | (Sensitivity::Personal, Some(_), false)
         | (Sensitivity::Personal, None, _) => None,
     }
 }
