@@ -143,6 +143,19 @@ pub enum TransformError {
         #[source]
         source: Box<datafusion::error::DataFusionError>,
     },
+    /// The query of a model uses something whose source columns are not known.
+    #[error(
+        "the lineage of the model `{model}` (from {place}) cannot be told, since its query uses \
+         {part}"
+    )]
+    Lineage {
+        /// The model.
+        model: String,
+        /// File and first line of the query.
+        place: String,
+        /// What the query uses.
+        part: String,
+    },
     /// The result of a model does not keep what its header promises; nothing was published.
     #[error("the model `{model}` was not published: {reason}")]
     Check {
@@ -323,6 +336,7 @@ impl TransformError {
             | TransformError::Circle { .. }
             | TransformError::OutOfMemory { .. }
             | TransformError::Query { .. }
+            | TransformError::Lineage { .. }
             | TransformError::Check { .. }
             | TransformError::BatchRecord { .. }
             | TransformError::PointUnreachable { .. }

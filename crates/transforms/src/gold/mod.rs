@@ -8,6 +8,7 @@ mod audit;
 mod build;
 mod graph;
 mod incremental;
+pub mod lineage;
 mod lookup;
 mod outcome;
 mod plan;
