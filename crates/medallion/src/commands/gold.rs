@@ -1,10 +1,13 @@
 //! `medallion gold`.
 
-use medallion_definition::name::ModelName;
+use medallion_definition::name::{Layer, ModelName};
+use medallion_transforms::error::TransformError;
 use medallion_transforms::gold::{GoldJob, GoldOutcome};
+use medallion_transforms::runs::{Outcome, TableRef};
 
 use crate::error::CliError;
 use crate::options::Place;
+use crate::recorder::Recorder;
 use crate::{files, target};
 
 pub(crate) async fn run(place: &Place, name: &ModelName, plan: bool) -> Result<(), CliError> {
@@ -21,7 +24,11 @@ pub(crate) async fn run(place: &Place, name: &ModelName, plan: bool) -> Result<(
         print!("{}", job.explain().await?);
         return Ok(());
     }
-    match job.run().await? {
+    let table = TableRef::new(Layer::Gold, name.as_str());
+    let recorder = Recorder::begin(&lake, &environment, &warehouse, table);
+    let ((), result) = tokio::join!(recorder.started(), job.run());
+    recorder.gold(model, recorded(&result), Vec::new(), None).await;
+    match result? {
         GoldOutcome::UpToDate => println!("gold {name}: inputs and query are unchanged"),
         GoldOutcome::Waiting(inputs) => println!("gold {name}: waiting for {}", inputs.join(", ")),
         GoldOutcome::Published { rows, snapshot } => {
@@ -29,4 +36,14 @@ pub(crate) async fn run(place: &Place, name: &ModelName, plan: bool) -> Result<(
         }
     }
     Ok(())
+}
+
+/// How a run ended, for its record.
+fn recorded(result: &Result<GoldOutcome, TransformError>) -> Outcome {
+    match result {
+        Ok(GoldOutcome::UpToDate) => Outcome::UpToDate,
+        Ok(GoldOutcome::Waiting(inputs)) => Outcome::Waiting { waiting_for: inputs.clone() },
+        Ok(GoldOutcome::Published { .. }) => Outcome::Published,
+        Err(error) => error.into(),
+    }
 }

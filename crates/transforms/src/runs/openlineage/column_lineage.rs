@@ -8,6 +8,7 @@ use medallion_definition::contract::{Column, OnFail, TableContract};
 use medallion_definition::name::Layer;
 use serde_json::{Map, Value, json};
 
+use super::dataset::column_name;
 use super::facet::facet;
 use super::{LineagePlace, dataset_name, namespace};
 use crate::runs::TableRef;
@@ -24,7 +25,7 @@ pub(super) fn of_contract(
         json!({
             "namespace": namespace(place.environment),
             "name": dataset_name(place.lake, &bronze),
-            "field": name,
+            "field": column_name(name),
             "transformations": [{ "type": kind, "subtype": subtype }],
         })
     };

@@ -162,10 +162,15 @@ fn description(contract: &TableContract, table: &TableRef) -> String {
     }
 }
 
+/// A column as Glue and Athena name it: in lower case, also where the Bronze files have capitals.
+pub(super) fn column_name(name: &str) -> String {
+    name.to_lowercase()
+}
+
 fn fields(table: &CatalogueTable) -> Vec<Value> {
     let field = |column: &CatalogueColumn| {
         json!({
-            "name": column.name,
+            "name": column_name(&column.name),
             "type": column.lake_type.to_string(),
             "description": column.description,
         })
@@ -181,7 +186,7 @@ fn tags(table: &CatalogueTable) -> Vec<Value> {
             "key": "sensitivity",
             "value": column.sensitivity.as_str(),
             "source": "MEDALLION",
-            "field": column.name,
+            "field": column_name(&column.name),
         })
     };
     personal.map(tag).collect()

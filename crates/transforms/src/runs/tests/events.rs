@@ -72,7 +72,8 @@ fn events() -> Vec<(&'static str, LineageEvent)> {
 fn events_are_as_they_were_judged() {
     for (name, event) in events() {
         let path = folder().join(name);
-        let text = format!("{:#}\n", event.body);
+        // A new version of the program makes no other events.
+        let text = format!("{:#}\n", event.body).replace(env!("CARGO_PKG_VERSION"), "0.0.0");
         if std::env::var_os(WRITE).is_some() {
             std::fs::create_dir_all(folder()).unwrap();
             std::fs::write(&path, &text).unwrap();
