@@ -1,7 +1,9 @@
 //! `cargo xtask e2e`: the whole lake on one machine, then its verification.
 
+mod collect;
 mod options;
 mod program;
+mod records;
 mod source;
 mod steps;
 mod verification;
@@ -70,6 +72,7 @@ async fn on_stack(
         outcome = scenario(&stack, &runner, options, &ours, report) => outcome,
         () = interrupted() => Err(HarnessError::Interrupted),
     };
+    collect::tell(&stack, options, report, &outcome).await;
     if options.up && outcome.is_ok() {
         steps::stay_up(&stack, report).await;
     }
@@ -173,6 +176,10 @@ async fn lake(
         found.extend(readers::verify(stack, report).await?);
     }
     found.extend(steps::second_run(stack, runner, report).await?);
+    found.extend(records::verify(stack, report).await?);
+    if options.readers {
+        found.extend(records::judge(stack, report).await?);
+    }
     Ok(found)
 }
 

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod fault_sink;
 pub mod model;
 pub mod mysql;
+pub mod page;
 pub mod process;
 pub mod readers;
 pub mod replicate_command;

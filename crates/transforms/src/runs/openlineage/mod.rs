@@ -47,6 +47,11 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// How a run ended.
+    pub fn of(record: &RunRecord) -> RunState {
+        if record.outcome.is_success() { RunState::Complete } else { RunState::Fail }
+    }
+
     /// The specification's name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -71,12 +76,17 @@ pub struct LineageEvent {
 }
 
 impl LineageEvent {
-    /// The object's key: `runs/openlineage/<yyyy-mm-dd>/<run id>-<state>.json`, by the day on which
-    /// the run began, UTC.
+    /// The object's key, [`event_key`].
     pub fn key(&self) -> String {
-        let (day, state) = (self.started.format(store::DAY), self.state.as_str().to_lowercase());
-        format!("{PREFIX}{day}/{}-{state}.json", self.run_id)
+        event_key(self.started, self.run_id, self.state)
     }
+}
+
+/// The key of a run's event: `runs/openlineage/<yyyy-mm-dd>/<run id>-<state>.json`, by the day on
+/// which the run began, UTC.
+pub fn event_key(started: DateTime<Utc>, id: RunId, state: RunState) -> String {
+    let (day, state) = (started.format(store::DAY), state.as_str().to_lowercase());
+    format!("{PREFIX}{day}/{id}-{state}.json")
 }
 
 impl LineagePlace<'_> {
@@ -99,8 +109,7 @@ impl LineagePlace<'_> {
     /// its last run.
     pub fn ended(&self, record: &RunRecord, column_lineage: Option<Value>) -> LineageEvent {
         let run = Run { id: record.run_id, job: record.job.clone(), started: record.started };
-        let done = record.outcome.is_success();
-        let state = if done { RunState::Complete } else { RunState::Fail };
+        let state = RunState::of(record);
         let mut body = self.event(state, record.ended, &run);
         body.insert("run".into(), json!({ "runId": run.id, "facets": run_facets(Some(record)) }));
         body.insert("inputs".into(), record.inputs.iter().map(|i| self.input(i)).collect());
