@@ -1,9 +1,11 @@
 //! `cargo xtask e2e`: the whole lake on one machine, then its verification.
 
+mod collect;
 mod journal;
 mod options;
 mod poison;
 mod program;
+mod records;
 mod source;
 mod steps;
 mod verification;
@@ -72,6 +74,7 @@ async fn on_stack(
         outcome = scenario(&stack, &runner, options, &ours, report) => outcome,
         () = interrupted() => Err(HarnessError::Interrupted),
     };
+    collect::tell(&stack, options, report, &outcome).await;
     if options.up && outcome.is_ok() {
         steps::stay_up(&stack, report).await;
     }
@@ -176,6 +179,10 @@ async fn lake(
     }
     found.extend(poison::poison(stack, runner, report).await?);
     found.extend(steps::second_run(stack, runner, report).await?);
+    found.extend(records::verify(stack, report).await?);
+    if options.readers {
+        found.extend(records::judge(stack, report).await?);
+    }
     Ok(found)
 }
 

@@ -14,6 +14,7 @@ pub mod fault_sink;
 pub mod gold_model;
 pub mod model;
 pub mod mysql;
+pub mod page;
 pub mod process;
 pub mod readers;
 pub mod replicate_command;

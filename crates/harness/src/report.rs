@@ -18,13 +18,19 @@ impl Printer {
     }
 }
 
+/// A step that ended.
 #[derive(Clone, Debug)]
-struct Step {
-    name: String,
-    took: Duration,
-    rows: usize,
-    files: usize,
-    about: String,
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// How long it took.
+    pub took: Duration,
+    /// Rows moved or compared.
+    pub rows: usize,
+    /// Files written.
+    pub files: usize,
+    /// In words.
+    pub about: String,
 }
 
 /// The run's protocol.
@@ -71,6 +77,16 @@ impl Report {
         self.printer.print(name, about);
         let (name, about) = (name.to_owned(), about.to_owned());
         self.steps.push(Step { name, took, rows, files, about });
+    }
+
+    /// The steps that ended, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The time since the start.
+    pub fn took(&self) -> Duration {
+        self.printer.began.elapsed()
     }
 
     /// The table at the end.

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod quality;
 pub mod record;
 pub mod reprocess;
+pub mod runs;
 pub mod silver;
 pub mod spec;
 pub mod summary;

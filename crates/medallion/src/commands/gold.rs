@@ -3,16 +3,20 @@
 use clap::Args;
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::CheckSeverity;
-use medallion_definition::name::ModelName;
+use medallion_definition::name::{Layer, ModelName};
 use medallion_tables::warehouse::Warehouse;
+use medallion_transforms::error::TransformError;
+use medallion_transforms::gold::lineage::lineage;
 use medallion_transforms::gold::{CheckResult, GoldJob, GoldOutcome, GoldReport};
 use medallion_transforms::maintenance::{MaintenancePolicy, When};
+use medallion_transforms::runs::{Outcome, TableRef};
 use medallion_transforms::silver::{FILE_BYTES, MEMORY_BYTES};
 
 use super::silver::PlanFormat;
 use crate::error::CliError;
 use crate::options::Place;
 use crate::quantity::size;
+use crate::recorder::Recorder;
 use crate::{files, target};
 
 /// Arguments of `gold`.
@@ -82,7 +86,13 @@ pub(crate) async fn run(place: &Place, arguments: &Gold) -> Result<(), CliError>
         }
         return Ok(());
     }
-    match job.run().await? {
+    let table = TableRef::new(Layer::Gold, name.as_str());
+    let recorder = Recorder::begin(&lake, &environment, &warehouse, table);
+    let ((), result) = tokio::join!(recorder.started(), job.run());
+    let (outcome, report) = recorded(&result);
+    let columns = lineage(&lake, job.model).await.ok().map(|found| found.to_facet(""));
+    recorder.gold(job.model, outcome, report, columns).await;
+    match result? {
         GoldOutcome::UpToDate => println!("gold {name}: inputs and query are unchanged"),
         GoldOutcome::Waiting(inputs) => println!("gold {name}: waiting for {}", inputs.join(", ")),
         GoldOutcome::Published(report) => {
@@ -100,6 +110,24 @@ pub(crate) async fn run(place: &Place, arguments: &Gold) -> Result<(), CliError>
         GoldOutcome::Red(report) => return Err(red(name, &report)),
     }
     Ok(())
+}
+
+/// How a run ended, for its record.
+fn recorded(result: &Result<GoldOutcome, TransformError>) -> (Outcome, Option<&GoldReport>) {
+    match result {
+        Ok(GoldOutcome::UpToDate) => (Outcome::UpToDate, None),
+        Ok(GoldOutcome::Waiting(inputs)) => {
+            (Outcome::Waiting { waiting_for: inputs.clone() }, None)
+        }
+        Ok(GoldOutcome::Published(report)) => (Outcome::Published, Some(report)),
+        Ok(GoldOutcome::Red(report)) => {
+            let names: Vec<String> =
+                report.checks.iter().filter(|c| c.is_red()).map(|c| c.name.clone()).collect();
+            let reason = format!("checks fail: {}", names.join(", "));
+            (Outcome::Red { reason }, Some(report))
+        }
+        Err(error) => (error.into(), None),
+    }
 }
 
 /// The build is published whatever becomes of maintenance, so that its errors are warnings.

@@ -3,10 +3,11 @@
 use chrono::SecondsFormat;
 use clap::Args;
 use medallion_definition::lake::LakeDefinition;
-use medallion_definition::name::TableId;
+use medallion_definition::name::{Layer, TableId};
 use medallion_tables::warehouse::Warehouse;
 use medallion_transforms::history::{HistoryCommitted, HistoryOutcome};
 use medallion_transforms::maintenance::{MaintenancePolicy, When};
+use medallion_transforms::runs::TableRef;
 use medallion_transforms::silver::{
     BATCH_BYTES, FILE_BYTES, MEMORY_BYTES, SETTLE, SilverJob, SilverOutcome, SilverRun, Waiting,
 };
@@ -14,6 +15,7 @@ use medallion_transforms::silver::{
 use crate::error::CliError;
 use crate::options::Place;
 use crate::quantity::{duration, instant, size};
+use crate::recorder::Recorder;
 use crate::{files, target};
 
 /// Arguments of `silver`.
@@ -97,25 +99,13 @@ pub(crate) async fn run(place: &Place, arguments: &Silver) -> Result<(), CliErro
         ..job(&lake, table, &warehouse)?
     };
     if arguments.plan {
-        let plan = job.explain().await?;
-        match arguments.format {
-            PlanFormat::Text => {
-                print!("{plan}");
-                if let Some(history) = job.explain_history().await? {
-                    print!("\n{history}");
-                }
-            }
-            PlanFormat::Json => {
-                let mut document = plan.to_json();
-                if let Some(history) = job.explain_history().await? {
-                    document["history"] = history.to_json();
-                }
-                println!("{document:#}");
-            }
-        }
-        return Ok(());
+        return explain(&job, arguments.format).await;
     }
-    let SilverRun { silver, history } = job.run().await?;
+    let name = TableRef::new(Layer::Silver, table.lake_table());
+    let recorder = Recorder::begin(&lake, &environment, &warehouse, name);
+    let ((), result) = tokio::join!(recorder.started(), job.run());
+    recorder.silver(job.contract, &result).await;
+    let SilverRun { silver, history } = result?;
     let recorded = history.as_ref().ok().and_then(Option::as_ref);
     let history_committed = recorded.is_some_and(|history| history.committed.is_some());
     let committed = matches!(silver, SilverOutcome::Committed { .. }) || history_committed;
@@ -131,6 +121,26 @@ pub(crate) async fn run(place: &Place, arguments: &Silver) -> Result<(), CliErro
     }
     // Silver is committed and told by now, whatever the history fails with.
     history?;
+    Ok(())
+}
+
+async fn explain(job: &SilverJob<'_>, format: PlanFormat) -> Result<(), CliError> {
+    let plan = job.explain().await?;
+    match format {
+        PlanFormat::Text => {
+            print!("{plan}");
+            if let Some(history) = job.explain_history().await? {
+                print!("\n{history}");
+            }
+        }
+        PlanFormat::Json => {
+            let mut document = plan.to_json();
+            if let Some(history) = job.explain_history().await? {
+                document["history"] = history.to_json();
+            }
+            println!("{document:#}");
+        }
+    }
     Ok(())
 }
 

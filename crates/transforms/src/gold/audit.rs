@@ -28,6 +28,8 @@ pub struct CheckResult {
     pub name: String,
     /// Its kind, as in the header.
     pub kind: &'static str,
+    /// The column, when it is about one.
+    pub column: Option<String>,
     /// What its failure means.
     pub severity: CheckSeverity,
     /// Failing rows, or groups of rows; 1 where the table as a whole fails.
@@ -66,6 +68,7 @@ pub(super) struct Audit<'a> {
 struct Question {
     name: String,
     kind: &'static str,
+    column: Option<String>,
     severity: CheckSeverity,
     sql: String,
     /// Rows are judged one by one, or within one key: those that were published passed it.
@@ -94,6 +97,7 @@ impl Audit<'_> {
             .map(|column| Question {
                 name: format!("not_null({})", column.name),
                 kind: "not_null",
+                column: Some(column.name.to_string()),
                 severity: CheckSeverity::Error,
                 sql: not_null(&column.name),
                 local: true,
@@ -103,6 +107,7 @@ impl Audit<'_> {
         questions.push(Question {
             name: format!("grain({})", names.join(",")),
             kind: "unique",
+            column: None,
             severity: CheckSeverity::Error,
             sql: repeated(&self.model.grain, false),
             local: true,
@@ -130,8 +135,8 @@ impl Audit<'_> {
                 return self.freshness(check, column, *max_age).await;
             }
         };
-        let (name, severity) = (check.name.clone(), check.severity);
-        self.ask(Question { name, kind, severity, sql, local }).await
+        let (name, column, severity) = (check.name.clone(), column_of(check), check.severity);
+        self.ask(Question { name, kind, column, severity, sql, local }).await
     }
 
     /// Rows that agree in the columns have one key of the incremental build.
@@ -145,7 +150,7 @@ impl Audit<'_> {
     }
 
     async fn ask(&self, question: Question) -> Result<CheckResult, TransformError> {
-        let Question { name, kind, severity, sql, local } = question;
+        let Question { name, kind, column, severity, sql, local } = question;
         let failed = |e: DataFusionError| self.failed(&name, &e);
         let local = match &self.fresh {
             Some(rows) if local => Some(self.with_fresh(rows).map_err(failed)?),
@@ -161,7 +166,7 @@ impl Audit<'_> {
                 self.show(&first.collect().await.map_err(failed)?)?
             }
         };
-        Ok(CheckResult { name, kind, severity, failing, shown })
+        Ok(CheckResult { name, kind, column, severity, failing, shown })
     }
 
     /// A session in which `this` has the new rows only.
@@ -190,6 +195,7 @@ impl Audit<'_> {
         CheckResult {
             name: check.name.clone(),
             kind: "row_count_change",
+            column: None,
             severity: check.severity,
             failing: u64::from(red),
             shown,
@@ -221,6 +227,7 @@ impl Audit<'_> {
         Ok(CheckResult {
             name: check.name.clone(),
             kind: "freshness",
+            column: column_of(check),
             severity: check.severity,
             failing: u64::from(!shown.is_empty()),
             shown,
@@ -270,6 +277,17 @@ impl Audit<'_> {
             None => name == REPEATS,
         };
         Ok(if open { array_value_to_string(column, row)? } else { "***".to_owned() })
+    }
+}
+
+/// The column that a check is about, if it is about one.
+fn column_of(check: &ModelCheck) -> Option<String> {
+    match &check.kind {
+        CheckKind::NotNull { column }
+        | CheckKind::AcceptedValues { column, .. }
+        | CheckKind::Relationship { column, .. }
+        | CheckKind::Freshness { column, .. } => Some(column.to_string()),
+        CheckKind::Unique { .. } | CheckKind::RowCountChange { .. } | CheckKind::Sql { .. } => None,
     }
 }
 
