@@ -120,11 +120,11 @@ failures as (
   from listed l
   left join rejections r
     on r.table_name = l.table_name
-    and position(',' || l.rule || ',' in ',' || r.rules || ',') > 0
+    and contains(',' || r.rules || ',', ',' || l.rule || ',')
   group by l.table_name, l.rule
 )
 -- Rejections of a full load stay when its files are replaced, so that they may be more than what
--- was checked; the quotient keeps ten digits more than the score, so that rounding happens once.
+-- was checked; the quotient keeps more digits than the score, so that rounding happens once.
 select
   f.table_name,
   f.rule,
@@ -132,7 +132,10 @@ select
   f.rejected,
   case
     when c.checked > f.rejected then
-      cast(cast(c.checked - f.rejected as decimal(34, 16)) / c.checked as decimal(7, 6))
+      cast(
+        cast(c.checked - f.rejected as decimal(24, 10)) / cast(c.checked as decimal(13, 0))
+          as decimal(7, 6)
+      )
     when c.checked > 0 then cast(0 as decimal(7, 6))
   end as score,
   f.first_rejected_at,

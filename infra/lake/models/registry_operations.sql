@@ -184,9 +184,7 @@ ranked as (
     table_name,
     day,
     micros,
-    cast(
-      row_number() over (partition by table_name, day order by micros asc nulls last) as bigint
-    ) as place,
+    count(*) over (partition by table_name, day order by micros asc nulls last) as place,
     count(*) over (partition by table_name, day) as total
   from merged
 ),

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{at, lake, observed, run};
 use crate::error::TransformError;
+use crate::gold::{GoldReport, Version};
 use crate::history::{HistoryBalance, HistoryCommitted, HistoryOutcome};
 use crate::runs::store::{is_wanted, parse};
 use crate::runs::{
@@ -72,7 +73,21 @@ pub(super) fn gold(outcome: Outcome) -> RunRecord {
     );
     let model = &lake.models[0];
     let run = run(Layer::Gold, "by_region");
-    gold_record(&run, at(80), &lake, model, outcome, Vec::new(), Some(&seen))
+    let published = outcome == Outcome::Published;
+    let report = GoldReport {
+        mode: "full",
+        because: None,
+        inputs: [("silver.crm_customers".to_owned(), Version::Snapshot(11))].into(),
+        keys: None,
+        rows: 4,
+        inserted: 4,
+        deleted: 3,
+        snapshot: 21,
+        branch: None,
+        checks: Vec::new(),
+    };
+    let report = published.then_some(&report);
+    gold_record(&run, at(80), &lake, model, outcome, report, Some(&seen))
 }
 
 #[test]
