@@ -25,6 +25,28 @@ use crate::gold::{Input, inputs, session};
 
 /// Few values, so that rows meet in joins and groups; two of them are those that models ask for.
 const TEXTS: [&str; 4] = ["email", "whatsapp", "a", "b"];
+/// The texts of columns whose form models rely on.
+fn texts(column: &str) -> [&'static str; 4] {
+    match column.to_lowercase().as_str() {
+        "op" => ["I", "U", "D", "I"],
+        "dms_ts" => {
+            ["2026-01-01 10:00:00", "2026-01-02 10:00:00", "2026-01-03 10:00:00", "2026-01-04"]
+        }
+        "change_seq" => [
+            "",
+            "20260101100000000000000000000000001",
+            "20260102100000000000000000000000002",
+            "20260103100000000000000000000000003",
+        ],
+        "_change_seq" => ["", "1", "2", "3"],
+        "table_name" => ["crm.addresses", "crm.consents", "crm.customers", "crm.others"],
+        "rules" => {
+            ["cep:cep,region:uf", "source:accepted_values", "cpf:cpf,email:email", "region:uf"]
+        }
+        _ => TEXTS,
+    }
+}
+
 /// One value in so many is NULL where NULL may be.
 const NULL_IN: u32 = 4;
 
@@ -142,11 +164,15 @@ fn values(column: &CatalogueColumn, rows: usize, rng: &mut ChaCha8Rng) -> ArrayR
             Arc::new(numbers.map(|n| n.map(i64::from)).collect::<TimestampMicrosecondArray>())
         }
         LakeType::TimestampTz => {
-            let array: TimestampMicrosecondArray = numbers.map(|n| n.map(i64::from)).collect();
+            // Four days and many moments, so that the first and the last one tell of all.
+            let mut moment = |n: u8| i64::from(n) * 86_400_000_000 + rng.random_range(0..1_000_000);
+            let array: Vec<Option<i64>> = numbers.map(|n| n.map(&mut moment)).collect();
+            let array = TimestampMicrosecondArray::from(array);
             Arc::new(array.with_timezone(UTC_ZONE))
         }
         LakeType::String => {
-            let text = |n: u8| TEXTS[usize::from(n)];
+            let texts = texts(&column.name);
+            let text = |n: u8| texts[usize::from(n)];
             Arc::new(numbers.map(|n| n.map(text)).collect::<StringArray>())
         }
         LakeType::Binary => {
