@@ -246,7 +246,7 @@ impl Feed {
             BronzeRow {
                 op: ["I", "U", "D"][random.random_range(0..3)].to_owned(),
                 timestamp: format!("2026-01-{day:02} 10:00:0{n}.000000"),
-                seq: random.random_ratio(5, 6).then(|| seq(n)),
+                seq: Some(seq(n)),
                 values: values.map(|place| is_key(&place).then(|| value(place))).collect(),
                 before: vec![None; self.key.len()],
             }

@@ -110,11 +110,9 @@ pub(super) fn stopped(model: &GoldModel, error: &DataFusionError) -> Stopped {
     if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
         return Stopped::OutOfMemory;
     }
-    if let Some(inner) = within::<TransformError>(error) {
-        return Stopped::Failed(TransformError::Check {
-            model: model.name.to_string(),
-            reason: inner.to_string(),
-        });
+    if let Some(TransformError::BronzeFile { key, reason }) = within::<TransformError>(error) {
+        let (key, reason) = (key.clone(), reason.clone());
+        return Stopped::Failed(TransformError::BronzeFile { key, reason });
     }
     Stopped::Failed(TransformError::Evaluation {
         model: model.name.to_string(),
