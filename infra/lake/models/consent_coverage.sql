@@ -1,7 +1,7 @@
 /*---
-description = "Answers to consent requests per region, channel and purpose, without figures about fewer than five people"
+description = "Answers to consent requests per region, segment, channel and purpose, without figures about fewer than five people"
 owner = "crm-data"
-grain = ["region", "channel", "purpose"]
+grain = ["region", "segment", "channel", "purpose"]
 materialisation = { incremental = ["region"] }
 
 [[column]]
@@ -10,6 +10,13 @@ type = "string"
 nullable = false
 sensitivity = "public"
 description = "Federation unit of the customer"
+
+[[column]]
+name = "segment"
+type = "string"
+nullable = false
+sensitivity = "public"
+description = "Commercial segment of the customer"
 
 [[column]]
 name = "channel"
@@ -30,7 +37,7 @@ name = "answers"
 type = "long"
 nullable = false
 sensitivity = "internal"
-description = "Customers who answered"
+description = "Customers who answered; they, and the others of the region and segment, are none or at least five"
 
 [[column]]
 name = "granted"
@@ -70,6 +77,11 @@ values = [
 
 [[check]]
 kind = "accepted_values"
+column = "segment"
+values = ["retail", "premium", "corporate", "digital"]
+
+[[check]]
+kind = "accepted_values"
 column = "channel"
 values = ["email", "sms", "whatsapp", "phone", "post"]
 
@@ -77,23 +89,47 @@ values = ["email", "sms", "whatsapp", "phone", "post"]
 kind = "sql"
 name = "parts_add_up"
 sql = """
-select region, channel, purpose from this where granted + refused + revoked <> answers
+select region, segment, channel, purpose from this where granted + refused + revoked <> answers
+"""
+
+[[check]]
+kind = "sql"
+name = "parts_are_told_together"
+sql = """
+select region, segment, channel, purpose from this
+where (granted is null) <> (refused is null) or (granted is null) <> (revoked is null)
+  or (granted is null) <> (granted_share is null)
 """
 
 [[check]]
 kind = "sql"
 name = "no_small_group"
 sql = """
-select region, channel, purpose from this
+select region, segment, channel, purpose from this
 where answers < 5
   or granted between 1 and 4 or refused between 1 and 4 or revoked between 1 and 4
+"""
+
+[[check]]
+kind = "sql"
+name = "no_small_rest"
+sql = """
+select t.region, t.segment, t.channel, t.purpose
+from this t
+left join (
+  select region, segment, count(*) as customers from silver.crm_customers group by region, segment
+) n on n.region = t.region and n.segment = t.segment
+where coalesce(n.customers, 0) <> t.answers and coalesce(n.customers, 0) - t.answers < 5
 """
 ---*/
 -- Five is the small-group threshold: no figure here is about one to four people. The parts of the
 -- answers add up to them, so that one part could be computed from the others: all of them are NULL
--- when one is too small, and the share too.
+-- when one is too small, and the share too. The customers of a region and segment are told in
+-- `gold.customers_by_region`, so that those who did not answer could be computed: the row is left
+-- out when they are one to four. `policy.toml` says why both tables together tell no more.
 select
   g.region,
+  g.segment,
   g.channel,
   g.purpose,
   g.answers,
@@ -107,11 +143,13 @@ select
 from (
   select
     p.*,
+    n.customers - p.answers as rest,
     p.granted between 1 and 4 or p.refused between 1 and 4 or p.revoked between 1 and 4
       as too_small
   from (
     select
       c.region,
+      c.segment,
       k.channel,
       k.purpose,
       count(*) as answers,
@@ -120,7 +158,12 @@ from (
       count(case when k.granted = 1 and k.revoked_at is not null then 1 end) as revoked
     from silver.crm_consents k
     join silver.crm_customers c on c.id = k.customer_id
-    group by c.region, k.channel, k.purpose
+    group by c.region, c.segment, k.channel, k.purpose
   ) p
+  join (
+    select region, segment, count(*) as customers
+    from silver.crm_customers
+    group by region, segment
+  ) n on n.region = p.region and n.segment = p.segment
 ) g
-where g.answers >= 5
+where g.answers >= 5 and (g.rest = 0 or g.rest >= 5)

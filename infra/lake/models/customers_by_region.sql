@@ -1,5 +1,5 @@
 /*---
-description = "Customers, e-mail consents and credit limits per region and segment, without figures about fewer than five people"
+description = "Customers and credit limits per region and segment, without figures about fewer than five people"
 owner = "crm-data"
 grain = ["region", "segment"]
 materialisation = { incremental = ["region"] }
@@ -24,13 +24,6 @@ type = "long"
 nullable = false
 sensitivity = "internal"
 description = "Customers"
-
-[[column]]
-name = "email_consents"
-type = "long"
-nullable = true
-sensitivity = "internal"
-description = "Customers who allow e-mail for at least one purpose; NULL when they, or the others, are one to four"
 
 [[column]]
 name = "credit_limits"
@@ -75,7 +68,6 @@ name = "no_small_group"
 sql = """
 select region, segment from this
 where customers < 5
-  or email_consents between 1 and 4 or customers - email_consents between 1 and 4
   or credit_limits between 1 and 4 or customers - credit_limits between 1 and 4
   or (credit_limits is null or credit_limits = 0) and credit_limit_total is not null
 """
@@ -83,15 +75,12 @@ where customers < 5
 -- Five is the small-group threshold: no figure here is about one to four people, and none can be
 -- had by taking one figure from another. So a group is left out as a whole; a part of a group is
 -- NULL when it or the rest is one to four; and so are sum and mean, whose quotient is the number of
--- limits. Totals over groups stand nowhere beside the groups, here or in another table for the same
--- readers: with them a group that is left out could be computed. What differs between two builds is
--- not protected.
+-- limits. `policy.toml` says why this table and `gold.consent_coverage` together tell no more.
 -- The quotient keeps ten digits more than the result, so that rounding happens once.
 select
   g.region,
   g.segment,
   g.customers,
-  case when not g.few_consents then g.email_consents end as email_consents,
   case when not g.few_limits then g.credit_limits end as credit_limits,
   case
     when not g.few_limits and g.credit_limits > 0 then
@@ -104,25 +93,17 @@ select
 from (
   select
     p.*,
-    p.email_consents between 1 and 4 or p.customers - p.email_consents between 1 and 4
-      as few_consents,
     p.credit_limits between 1 and 4 or p.customers - p.credit_limits between 1 and 4
       as few_limits
   from (
     select
-      c.region,
-      c.segment,
+      region,
+      segment,
       count(*) as customers,
-      count(e.customer_id) as email_consents,
-      count(c.credit_limit) as credit_limits,
-      sum(c.credit_limit) as credit_limit_total
-    from silver.crm_customers c
-    left join (
-      select distinct customer_id
-      from silver.crm_consents
-      where channel = 'email' and granted = 1 and revoked_at is null
-    ) e on e.customer_id = c.id
-    group by c.region, c.segment
+      count(credit_limit) as credit_limits,
+      sum(credit_limit) as credit_limit_total
+    from silver.crm_customers
+    group by region, segment
   ) p
 ) g
 where g.customers >= 5

@@ -22,21 +22,21 @@ name = "checked"
 type = "long"
 nullable = false
 sensitivity = "internal"
-description = "Rows of full loads and changes that were checked; deletes are not"
+description = "Rows of full loads and changes, without deletes, that Bronze holds. Those in files that are not merged yet are among them, though no rule has seen them"
 
 [[column]]
 name = "rejected"
 type = "long"
 nullable = false
 sensitivity = "internal"
-description = "Those of them that the rule rejected; one change may fail several rules"
+description = "Rows and changes that the rule rejected; one change may fail several rules"
 
 [[column]]
 name = "score"
 type = "decimal(7,6)"
 nullable = true
 sensitivity = "internal"
-description = "Share that passed; NULL when nothing was checked"
+description = "Share of `checked` that is not rejected; 1 only when nothing was rejected, else at most 0.999999; NULL when `checked` is 0"
 
 [[column]]
 name = "first_rejected_at"
@@ -62,8 +62,8 @@ kind = "sql"
 name = "score_is_a_share"
 sql = """
 select table_name, rule from this
-where score < 0 or score > 1 or (rejected > 0) <> (first_rejected_at is not null)
-  or first_rejected_at > last_rejected_at
+where score < 0 or score > 1 or (score = 1) <> (rejected = 0)
+  or (rejected > 0) <> (first_rejected_at is not null) or first_rejected_at > last_rejected_at
 """
 
 [[check]]
@@ -124,17 +124,22 @@ failures as (
   group by l.table_name, l.rule
 )
 -- Rejections of a full load stay when its files are replaced, so that they may be more than what
--- was checked; the quotient keeps more digits than the score, so that rounding happens once.
+-- was checked; the quotient keeps more digits than the score, so that rounding happens once. It must
+-- not round to 1 where something was rejected.
 select
   f.table_name,
   f.rule,
   coalesce(c.checked, 0) as checked,
   f.rejected,
   case
+    when c.checked > 0 and f.rejected = 0 then cast(1 as decimal(7, 6))
     when c.checked > f.rejected then
-      cast(
-        cast(c.checked - f.rejected as decimal(24, 10)) / cast(c.checked as decimal(13, 0))
-          as decimal(7, 6)
+      least(
+        cast(
+          cast(c.checked - f.rejected as decimal(24, 10)) / cast(c.checked as decimal(13, 0))
+            as decimal(7, 6)
+        ),
+        cast(0.999999 as decimal(7, 6))
       )
     when c.checked > 0 then cast(0 as decimal(7, 6))
   end as score,

@@ -9,7 +9,7 @@ name = "day"
 type = "date"
 nullable = false
 sensitivity = "internal"
-description = "Day in UTC: of the commit at the source for changes; of the reading for rows of a full load, and of the rejection for those of them that are rejected"
+description = "Day in UTC: of the commit at the source for changes; of the reading for rows of a full load, and of the rejection for those of them that are rejected. A rejected change counts in `quarantined` by the day in its change_seq, which is that of the highest commit second so far: a later day than its commit's where commit times run backwards over midnight, as when MySQL's clock is set back"
 
 [[column]]
 name = "table_name"
@@ -51,7 +51,7 @@ name = "quarantined"
 type = "long"
 nullable = false
 sensitivity = "internal"
-description = "Changes of this day that were rejected for their values, and rows of a full load that were rejected on this day"
+description = "Changes that were rejected for their values, by the day in their change_seq, and rows of a full load that were rejected on this day"
 
 [[column]]
 name = "latency_p50"
@@ -141,7 +141,10 @@ rejections as (
 dated_rejections as (
   select
     table_name,
-    -- The number of a change begins with the time of its commit, yyyymmdd.
+    -- Quarantine holds no commit time, but the number of a change begins with the highest commit
+    -- second so far, yyyymmddhhmmss. Where commit times run backwards over midnight, as when MySQL's
+    -- clock is set back, its day is a later one than that of `dms_ts`, by which the same change
+    -- counts as inserted, updated or deleted.
     case
       when change_seq = '' then cast(quarantined_at as date)
       else cast(

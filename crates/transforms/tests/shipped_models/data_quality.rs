@@ -37,7 +37,8 @@ async fn the_list_of_rules_is_that_of_the_contracts() {
 async fn a_rejected_change_counts_once_for_each_of_its_rules() {
     let operations = "('2026-03-01', 'crm.customers', 4, 1, 1, 9, 0),
         ('2026-03-02', 'crm.customers', 0, 0, 1, 0, 0),
-        ('2026-03-02', 'crm.consents', 2, 0, 0, 0, 0)";
+        ('2026-03-02', 'crm.consents', 2, 0, 0, 0, 0),
+        ('2026-03-02', 'crm.addresses', 9000000, 0, 0, 0, 0)";
     let rejected = "('', 'cpf:cpf', '2026-03-01T00:00:00Z'),
         ('', 'cpf:cpf,region:uf', '2026-03-01T00:00:01Z'),
         ('20260301120000000000000000000000001', 'cpf:cpf,born_before_registered',
@@ -51,12 +52,15 @@ async fn a_rejected_change_counts_once_for_each_of_its_rules() {
     let consents = "('', 'granted:range', '2026-03-01T00:00:00Z'),
         ('', 'granted:range', '2026-03-01T00:00:00Z'),
         ('', 'granted:range', '2026-03-01T00:00:00Z')";
+    // One of nine millions rounds to nothing.
+    let addresses = "('', 'cep:cep', '2026-03-01T00:00:00Z')";
     let found = answer(
         "data_quality",
         &[
             ("gold.registry_operations", OPERATIONS, operations.to_owned()),
             ("quarantine.crm_customers", REJECTED, rejected.to_owned()),
             ("quarantine.crm_consents", REJECTED, consents.to_owned()),
+            ("quarantine.crm_addresses", REJECTED, addresses.to_owned()),
         ],
     )
     .await;
@@ -68,7 +72,8 @@ async fn a_rejected_change_counts_once_for_each_of_its_rules() {
         "crm.customers|email:email|7|0|1.000000|NULL|NULL",
         "crm.consents|granted:range|2|3|0.000000|2026-03-01T00:00:00Z|2026-03-01T00:00:00Z",
         "crm.consents|purpose:regex|2|0|1.000000|NULL|NULL",
-        "crm.addresses|region:uf|0|0|NULL|NULL|NULL",
+        "crm.addresses|cep:cep|9000000|1|0.999999|2026-03-01T00:00:00Z|2026-03-01T00:00:00Z",
+        "crm.addresses|region:uf|9000000|0|1.000000|NULL|NULL",
     ] {
         let rule: Vec<&str> = expected.splitn(3, '|').take(2).collect();
         assert_eq!(told(&rule.join("|")), expected);

@@ -68,15 +68,14 @@ async fn answer(model: &str, tables: &[Rows<'_>]) -> Vec<String> {
     let schema = Arc::clone(frame.schema().inner());
     let batches = frame.collect().await.unwrap();
     let rows = as_declared(model, &concat_batches(&schema, &batches).unwrap());
-    pass(model, &rows).await;
+    pass(model, &context, &rows).await;
     let mut texts: Vec<String> = (0..rows.num_rows()).map(|row| text(&rows, row)).collect();
     texts.sort();
     texts
 }
 
 /// The model's own queries find no failing row, but for those that only warn: these plan.
-async fn pass(model: &GoldModel, rows: &RecordBatch) {
-    let context = SessionContext::new();
+async fn pass(model: &GoldModel, context: &SessionContext, rows: &RecordBatch) {
     context.register_batch("this", rows.clone()).unwrap();
     for check in &model.checks {
         let CheckKind::Sql { sql } = &check.kind else { continue };

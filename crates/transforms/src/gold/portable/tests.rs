@@ -327,7 +327,7 @@ async fn keys_are_told_through_joins_and_groups() {
          from silver.crm_consents k join silver.crm_customers c on c.id = k.customer_id",
         "select row_number() over (order by t.region nulls last) as a\n\
          from (select region, count(*) as n from silver.crm_customers group by region) t",
-        "select lag(answers) over (partition by region, channel order by purpose) as a\n\
+        "select lag(answers) over (partition by region, segment, channel order by purpose) as a\n\
          from gold.consent_coverage",
         "select last_value(granted) over (partition by customer_id, channel, purpose \
          order by _generation, _change_seq) as a\nfrom silver.crm_consents_history",

@@ -58,8 +58,8 @@ fn the_lake_is_a_tree_from_the_sources_down() {
     let mut lake = lake();
     let keep = ["customers_by_region", "consent_coverage"];
     lake.models.retain(|m| keep.contains(&m.name.as_str()));
-    let mut above = model(&["n"], "select sum(customers) as n from gold.customers_by_region");
-    above.name = "all_customers".parse().unwrap();
+    let mut above = model(&["n"], "select sum(answers) as n from gold.consent_coverage");
+    above.name = "all_answers".parse().unwrap();
     lake.models.push(above);
     let graph = dag(&lake).unwrap();
     let expected = "\
@@ -71,15 +71,14 @@ crm.consents
   bronze.crm_consents
     silver.crm_consents
       gold.consent_coverage (level 1)
-      gold.customers_by_region (level 1)
-        gold.all_customers (level 2)
+        gold.all_answers (level 2)
     silver.crm_consents_history
     quarantine.crm_consents
 crm.customers
   bronze.crm_customers
     silver.crm_customers
-      gold.consent_coverage (level 1)
-      gold.customers_by_region (level 1) …
+      gold.consent_coverage (level 1) …
+      gold.customers_by_region (level 1)
     quarantine.crm_customers
 ";
     assert_eq!(graph.to_string(), expected);
@@ -87,7 +86,7 @@ crm.customers
     for line in [
         "  \"crm.customers\" -> \"bronze.crm_customers\";",
         "  \"silver.crm_consents\" -> \"gold.consent_coverage\";",
-        "  \"gold.customers_by_region\" -> \"gold.all_customers\";",
+        "  \"gold.consent_coverage\" -> \"gold.all_answers\";",
     ] {
         assert!(dot.contains(line), "{dot}");
     }
