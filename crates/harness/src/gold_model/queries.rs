@@ -52,6 +52,7 @@ pub(super) fn lake(name: &str, models: usize, random: &mut ChaCha8Rng) -> Vec<So
         files.push((format!("models/m{number}.sql"), with_header(key_type, &sql)));
         types.push(key_type);
     }
+    files.push(("models/both.sql".to_owned(), of_both(random)));
     // One that reads another, whatever that is: all have `k` and `n`.
     let reads = random.random_range(0..models.max(1));
     let key_type = types.get(reads).copied().unwrap_or("string");
@@ -61,6 +62,22 @@ pub(super) fn lake(name: &str, models: usize, random: &mut ChaCha8Rng) -> Vec<So
     );
     files.push((format!("models/m{models}.sql"), with_header(key_type, &sql)));
     files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text }).collect()
+}
+
+/// A model whose key is a column of each of the two tables.
+fn of_both(random: &mut ChaCha8Rng) -> String {
+    let on = one(&["", " and o.amount < p.amount"], random);
+    let sql = format!(
+        "select p.region as k, o.kind as kind, count(*) as n, sum(o.amount) as total \
+         from silver.crm_people p join silver.crm_orders o on o.person_id = p.id{on} \
+         where p.region is not null and o.kind is not null group by p.region, o.kind"
+    );
+    let kind = "    { name = \"kind\", type = \"string\", nullable = false, sensitivity = \"internal\" },\n";
+    with_header("string", &sql).replace("[\"k\"]", "[\"k\", \"kind\"]").replacen(
+        "    { name = \"n\"",
+        &format!("{kind}    {{ name = \"n\""),
+        1,
+    )
 }
 
 fn with_header(key_type: &str, sql: &str) -> String {
