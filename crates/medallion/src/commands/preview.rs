@@ -17,16 +17,11 @@ use medallion_definition::contract::Sensitivity;
 use medallion_definition::finding::{Finding, Findings};
 use medallion_definition::lake::{LakeDefinition, SourceFile};
 use medallion_definition::model::GoldModel;
-use medallion_definition::name::{Layer, ModelName};
-use medallion_ingestion::layout::{BronzeKey, table_prefix};
-use medallion_tables::provider::LakeTableProvider;
-use medallion_tables::table::LakeTable;
+use medallion_definition::name::ModelName;
 use medallion_tables::warehouse::Warehouse;
-use medallion_transforms::bronze_table::BronzeTable;
 use medallion_transforms::error::{TransformError, unavailable};
 use medallion_transforms::gold::shape::shape;
-use medallion_transforms::gold::{self, Input, described_schema};
-use medallion_transforms::spec;
+use medallion_transforms::gold::{self, Input, described_schema, lineage};
 
 use crate::error::CliError;
 use crate::options::Place;
@@ -67,6 +62,10 @@ pub(crate) async fn run(place: &Place, arguments: &Preview) -> Result<(), CliErr
         let known = lake.models.iter().map(|m| m.name.to_string()).collect();
         return Err(CliError::Unknown { kind: "model", name, known });
     };
+    if !arguments.show_personal {
+        // What the header calls harmless is shown, so it has to be.
+        lineage::leaks(&lake, model).await?.into_result(Some(()))?;
+    }
     let config = target::sdk_config(&environment).await;
     let warehouse = target::warehouse(&config, &environment);
     println!("preview {name} ({})", model.file);
@@ -144,35 +143,12 @@ async fn open(
     input: &Input,
     table: &CatalogueTable,
 ) -> Result<(Arc<dyn TableProvider>, String), CliError> {
-    let contract = lake.tables.iter().find(|t| t.table.lake_table() == table.name);
-    if let (Layer::Bronze, Some(contract)) = (input.layer, contract) {
-        let bucket = warehouse.bucket();
-        let objects = bucket.list(&table_prefix(&contract.table)).await;
-        let objects = objects.map_err(TransformError::from)?;
-        let count = objects.iter().filter(|o| o.key.parse::<BronzeKey>().is_ok()).count();
-        let mut table = table.clone();
-        for column in &mut table.columns {
-            column.name = column.name.to_lowercase();
-        }
-        let provider = Arc::new(BronzeTable::new(contract, &table, bucket.clone()));
-        return Ok((provider, format!("{count} files")));
-    }
-    let Some(found) = warehouse.load(&spec::ident(lake, input.layer, &table.name)).await? else {
+    let Some(found) = gold::open(lake, warehouse, input).await? else {
         let about = "not there yet, read as empty".to_owned();
         return Ok((Arc::new(EmptyTable::new(described_schema(table))), about));
     };
-    let about = match found.snapshot_id() {
-        Some(id) => format!("snapshot {id}, {} rows", rows(&found)),
-        None => "no snapshot yet, no rows".to_owned(),
-    };
-    Ok((Arc::new(LakeTableProvider::new(found)), about))
-}
-
-/// The rows of a table, as its newest snapshot counts them.
-fn rows(table: &LakeTable) -> u64 {
-    let told = |key| table.summary().and_then(|s| s.get(key)).and_then(|v| v.parse::<u64>().ok());
-    let count = |key| told(key).unwrap_or_default();
-    count("total-records").saturating_sub(count("total-position-deletes"))
+    let rows = found.rows.map(|rows| format!(", {rows} rows")).unwrap_or_default();
+    Ok((found.provider, format!("{}{rows}", found.version)))
 }
 
 async fn sample(

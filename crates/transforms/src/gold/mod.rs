@@ -32,7 +32,7 @@ pub use graph::{Input, contract_of, inputs, levels};
 pub use outcome::{GoldOutcome, GoldReport};
 pub use plan::{Action, GoldPlan};
 pub use session::{described_schema, empty_session, logical_plan, session};
-pub use source::{Files, Version, Versions};
+pub use source::{Files, Opened, Version, Versions, open};
 
 use crate::error::TransformError;
 use crate::spec;

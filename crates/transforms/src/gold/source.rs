@@ -79,6 +79,34 @@ pub(crate) enum Source {
     Feed { table: Arc<BronzeTable>, files: Vec<BatchFile> },
 }
 
+/// One input as it is now, for whoever only looks.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// How DataFusion reads it.
+    pub provider: Arc<dyn TableProvider>,
+    /// Which state it is.
+    pub version: Version,
+    /// Its rows, if they are known without reading them.
+    pub rows: Option<u64>,
+}
+
+/// Opens a table as models read it; nothing when it does not exist yet.
+///
+/// # Errors
+/// When catalog or bucket cannot be read.
+pub async fn open(
+    lake: &LakeDefinition,
+    warehouse: &Warehouse,
+    input: &Input,
+) -> std::result::Result<Option<Opened>, TransformError> {
+    let source = Source::load(lake, warehouse, input).await?;
+    Ok(source.map(|source| Opened {
+        provider: source.provider(),
+        version: source.version(),
+        rows: source.rows(),
+    }))
+}
+
 /// What became of an input since a version.
 #[derive(Clone, Debug)]
 pub(crate) struct Since {
