@@ -61,7 +61,7 @@ pub(super) fn lake(name: &str, models: usize, random: &mut ChaCha8Rng) -> Vec<So
                        from gold.m{reads} m where m.n > 0"
     );
     files.push((format!("models/m{models}.sql"), with_header(key_type, &sql)));
-    files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text }).collect()
+    files.into_iter().map(|(path, text)| SourceFile { path, text }).collect()
 }
 
 /// A model whose key is a column of each of the two tables.
@@ -123,6 +123,16 @@ fn people_filter(alias: &str, random: &mut ChaCha8Rng) -> String {
 /// The type of the key and the query, in which the key is never NULL.
 fn model(random: &mut ChaCha8Rng) -> (&'static str, String) {
     let sql = match random.random_range(0..10) {
+        shape @ 0..5 => grouped(shape, random),
+        shape => nested(shape, random),
+    };
+    let of_people = ["p.id as k", "person_id as k"].iter().any(|key| sql.contains(key));
+    (if of_people { "long" } else { "string" }, sql)
+}
+
+/// Groups, joins, windows and unions.
+fn grouped(shape: u8, random: &mut ChaCha8Rng) -> String {
+    match shape {
         0 => {
             let group = one(&["region", "kind"], random);
             let filter = people_filter("p", random);
@@ -159,10 +169,16 @@ fn model(random: &mut ChaCha8Rng) -> (&'static str, String) {
                  from silver.crm_orders) o where o.place = 1"
             )
         }
-        4 => "select u.k, sum(u.n) as n, sum(u.total) as total from (\
+        _ => "select u.k, sum(u.n) as n, sum(u.total) as total from (\
               select region as k, 1 as n, amount as total from silver.crm_people where region is not null \
               union all select kind, 10, amount from silver.crm_orders where kind is not null) u group by u.k"
             .to_owned(),
+    }
+}
+
+/// Subqueries within others, and tables that are joined with themselves.
+fn nested(shape: u8, random: &mut ChaCha8Rng) -> String {
+    match shape {
         5 => "with distinct_kinds as (select distinct person_id, kind from silver.crm_orders) \
               select d.person_id as k, count(d.kind) as n, cast(null as decimal(10,2)) as total \
               from distinct_kinds d group by d.person_id"
@@ -186,7 +202,5 @@ fn model(random: &mut ChaCha8Rng) -> (&'static str, String) {
               from silver.crm_people p join silver.crm_people b on p.boss = b.id \
               where b.kind in (select kind from silver.crm_orders where seq < 20)"
             .to_owned(),
-    };
-    let of_people = ["p.id as k", "person_id as k"].iter().any(|key| sql.contains(key));
-    (if of_people { "long" } else { "string" }, sql)
+    }
 }

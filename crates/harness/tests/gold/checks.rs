@@ -1,7 +1,7 @@
 //! Every kind of check, passing and failing.
 
 use medallion_harness::small_lake::Endpoints;
-use medallion_transforms::gold::GoldOutcome;
+use medallion_transforms::gold::{CheckResult, GoldOutcome};
 
 use crate::world::{ALL, INCREMENTAL, Person, World, check, model};
 
@@ -17,7 +17,7 @@ async fn fails(name: &str, text: &str, sql: &str, bad: &[Person], said: &str) {
         let world = World::new(&endpoints, &format!("{name}{kind}"), &with(head, text, sql)).await;
         world.put(&[(1, Some("SP"), Some("Ana")), (2, Some("RJ"), Some("Bia"))], true).await;
         let report = world.published().await;
-        assert!(report.checks.iter().all(|c| c.passed()), "{name}: {report:?}");
+        assert!(report.checks.iter().all(CheckResult::passed), "{name}: {report:?}");
         world.put(bad, true).await;
         let report = world.red().await;
         let failed: Vec<_> = report.failed().collect();

@@ -1,7 +1,7 @@
 //! What is published, and what is not.
 
 use medallion_harness::small_lake::Endpoints;
-use medallion_transforms::gold::{Action, BRANCH, GoldOutcome};
+use medallion_transforms::gold::{Action, BRANCH, CheckResult, GoldOutcome};
 
 use crate::world::{ALL, INCREMENTAL, World, check, model, sp};
 
@@ -57,7 +57,7 @@ async fn a_null_or_a_repeated_key_stays_on_the_branch() {
         world.red().await;
         world.put(&[(2, Some("SP"), Some("Ana")), (3, Some("SP"), None)], true).await;
         let report = world.published().await;
-        assert!(report.checks.iter().all(|check| check.passed()), "{report:?}");
+        assert!(report.checks.iter().all(CheckResult::passed), "{report:?}");
         assert_eq!(world.seen().await, [sp(1), sp(2), sp(3)]);
         assert!(world.gold().await.at_branch(BRANCH).is_err());
     }

@@ -70,6 +70,7 @@ pub type Versions = BTreeMap<String, Version>;
 
 /// One input as it is now.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a model has few inputs, and most are tables")]
 pub(crate) enum Source {
     /// An Iceberg table at its current snapshot.
     Lake(LakeTable),

@@ -2,8 +2,8 @@
 //! Spark SQL 3.5 (ANSI mode, session time zone UTC) with the same result, run after run.
 //!
 //! Three passes, from what is cheapest to tell to what needs types:
-//! [`tokens`] reads spellings (quotes, escapes, number formats), [`syntax`] walks the parsed query
-//! by lists of what is allowed, and [`typed`] walks `DataFusion`'s logical plan and computes beside it
+//! `tokens` reads spellings (quotes, escapes, number formats), `syntax` walks the parsed query
+//! by lists of what is allowed, and `typed` walks `DataFusion`'s logical plan and computes beside it
 //! the type that Spark gives to every expression. `docs/portable-sql.md` is the subset for people;
 //! `fixtures/portable` holds queries of it with the answers of Spark.
 
