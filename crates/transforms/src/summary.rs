@@ -32,8 +32,12 @@ pub const REPROCESS_FROM: &str = "medallion.reprocess.from";
 pub const WARNINGS: &str = "medallion.warnings.";
 /// Prefix of the row counters.
 pub const ROWS: &str = "medallion.rows.";
-/// The snapshots that a Gold table was built from: JSON object of table to snapshot id.
+/// The versions that a Gold table was built from: JSON object of table to snapshot id, or to number,
+/// last key and hash of Bronze files.
 pub const INPUTS: &str = "medallion.inputs";
+/// The rows of these inputs, as far as they are known without reading them: JSON object of table to
+/// number.
+pub const INPUT_ROWS: &str = "medallion.inputs.rows";
 /// SHA-256 of the model's query and columns.
 pub const MODEL: &str = "medallion.model";
 /// Keys of a Gold table that an incremental build computed again.

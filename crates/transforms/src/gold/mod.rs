@@ -20,6 +20,8 @@ mod source;
 pub mod unit_test;
 mod write;
 
+use std::collections::BTreeMap;
+
 use medallion_definition::lake::LakeDefinition;
 use medallion_definition::model::GoldModel;
 use medallion_definition::name::Layer;
@@ -65,6 +67,14 @@ pub(crate) struct Looked {
     pub(crate) sources: Vec<(Input, Source)>,
     /// The Gold table, read at main.
     pub(crate) published: Option<LakeTable>,
+}
+
+impl Looked {
+    /// The rows of the inputs, as far as they are known without reading them.
+    pub(crate) fn rows(&self) -> BTreeMap<String, u64> {
+        let known = |(input, source): &(Input, Source)| Some((input.to_string(), source.rows()?));
+        self.sources.iter().filter_map(known).collect()
+    }
 }
 
 impl GoldJob<'_> {

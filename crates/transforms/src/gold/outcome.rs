@@ -1,5 +1,6 @@
 //! What a run of a model did.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::audit::CheckResult;
@@ -27,6 +28,8 @@ pub struct GoldReport {
     pub because: Option<String>,
     /// The versions of the inputs.
     pub inputs: Versions,
+    /// Their rows, as far as they are known without reading them.
+    pub input_rows: BTreeMap<String, u64>,
     /// Keys that were computed again; nothing for a full build.
     pub keys: Option<u64>,
     /// Rows of the build.

@@ -22,7 +22,7 @@ use super::build::{Joins, Stopped, bounded, classify, execute, fit, plan, stoppe
 use super::graph::{Input, query_error};
 use super::incremental::{Inputs, recompute};
 use super::outcome::{GoldOutcome, GoldReport};
-use super::plan::{Action, GoldPlan, fingerprint};
+use super::plan::{Action, fingerprint};
 use super::source::{Since, Source, Versions};
 use super::write::{Unkeyed, replace_keys, without_null_keys};
 use super::{BRANCH, GoldJob, Looked};
@@ -201,7 +201,7 @@ impl GoldJob<'_> {
         base: LakeTable,
         build: Build,
     ) -> Result<GoldOutcome, TransformError> {
-        let on_branch = self.to_branch(&looked.plan, &base, &build).await?;
+        let on_branch = self.to_branch(looked, &base, &build).await?;
         let checks = self.audit(looked, &on_branch, &build).await?;
         let red = checks.iter().any(CheckResult::is_red);
         let rows = Source::Lake(on_branch.clone()).rows().unwrap_or_default();
@@ -209,6 +209,7 @@ impl GoldJob<'_> {
             mode: build.mode,
             because: build.because,
             inputs: looked.plan.inputs.clone(),
+            input_rows: looked.rows(),
             keys: build.keys,
             rows,
             inserted: build.inserted,
@@ -229,14 +230,16 @@ impl GoldJob<'_> {
 
     async fn to_branch(
         &self,
-        plan: &GoldPlan,
+        looked: &Looked,
         base: &LakeTable,
         build: &Build,
     ) -> Result<LakeTable, TransformError> {
-        let inputs = serde_json::to_string(&plan.inputs).unwrap_or_default();
+        let inputs = serde_json::json!(looked.plan.inputs).to_string();
+        let input_rows = serde_json::json!(looked.rows()).to_string();
         let rows = |name: &str| format!("{}{name}", summary::ROWS);
         let mut entries = BTreeMap::from([
             (summary::INPUTS.to_owned(), inputs),
+            (summary::INPUT_ROWS.to_owned(), input_rows),
             (summary::MODEL.to_owned(), fingerprint(self.model)),
             (summary::CODE_VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             (summary::MODE.to_owned(), build.mode.to_owned()),

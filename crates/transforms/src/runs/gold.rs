@@ -42,6 +42,10 @@ pub fn gold_record(
     }
     let current = observed.filter(|_| up_to_date).map(|observed| &observed.inputs);
     record.inputs = read(lake, &run.job, report.map(|report| &report.inputs).or(current));
+    for input in &mut record.inputs {
+        let table = input.table.to_string();
+        input.rows = report.and_then(|report| report.input_rows.get(&table).copied());
+    }
     record
 }
 

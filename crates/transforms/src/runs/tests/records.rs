@@ -78,6 +78,7 @@ pub(super) fn gold(outcome: Outcome) -> RunRecord {
         mode: "full",
         because: None,
         inputs: [("silver.crm_customers".to_owned(), Version::Snapshot(11))].into(),
+        input_rows: [("silver.crm_customers".to_owned(), 17)].into(),
         keys: None,
         rows: 4,
         inserted: 4,
