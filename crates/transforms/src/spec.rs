@@ -137,8 +137,20 @@ pub(crate) fn others(described: &TableSpec, table: &LakeTable) -> Vec<String> {
     names.filter(|name| !ours(name)).cloned().collect()
 }
 
-/// Adds a table's other columns to the description, so that they stay for the time being.
+/// The names of columns that the table protects as personal and the description does not.
+pub(crate) fn opened(described: &TableSpec, table: &LakeTable) -> Vec<String> {
+    let personal = table.personal_columns().unwrap_or_default();
+    let fields = described.fields.iter().filter(|f| f.sensitivity != Sensitivity::Personal);
+    fields.filter(|f| personal.contains(f.name.as_str())).map(|f| f.name.clone()).collect()
+}
+
+/// Adds a table's other columns to the description, so that they stay for the time being, and
+/// leaves those personal that are: the rows that readers see are still the old ones.
 pub(crate) fn keep_others(described: &mut TableSpec, table: &LakeTable) {
+    let opened = opened(described, table);
+    for field in described.fields.iter_mut().filter(|f| opened.contains(&f.name)) {
+        field.sensitivity = Sensitivity::Personal;
+    }
     let personal = table.personal_columns().unwrap_or_default();
     let fields = table.metadata().current_schema().as_struct().fields();
     for name in others(described, table) {

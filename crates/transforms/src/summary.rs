@@ -35,6 +35,8 @@ pub const ROWS: &str = "medallion.rows.";
 /// The versions that a Gold table was built from: JSON object of table to snapshot id, or to number,
 /// last key and hash of Bronze files.
 pub const INPUTS: &str = "medallion.inputs";
+/// SHA-256 over the columns of these inputs.
+pub const INPUT_COLUMNS: &str = "medallion.inputs.columns";
 /// The rows of these inputs, as far as they are known without reading them: JSON object of table to
 /// number.
 pub const INPUT_ROWS: &str = "medallion.inputs.rows";

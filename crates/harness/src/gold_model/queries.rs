@@ -53,6 +53,7 @@ pub(super) fn lake(name: &str, models: usize, random: &mut ChaCha8Rng) -> Vec<So
         types.push(key_type);
     }
     files.push(("models/both.sql".to_owned(), of_both(random)));
+    files.push(("models/lossy.sql".to_owned(), lossy()));
     // One that reads another, whatever that is: all have `k` and `n`.
     let reads = random.random_range(0..models.max(1));
     let key_type = types.get(reads).copied().unwrap_or("string");
@@ -74,6 +75,19 @@ fn of_both(random: &mut ChaCha8Rng) -> String {
     );
     let kind = "    { name = \"kind\", type = \"string\", nullable = false, sensitivity = \"internal\" },\n";
     with_header("string", &sql).replace("[\"k\"]", "[\"k\", \"kind\"]").replacen(
+        "    { name = \"n\"",
+        &format!("{kind}    {{ name = \"n\""),
+        1,
+    )
+}
+
+/// A model in whose key several values of the input become one.
+fn lossy() -> String {
+    let sql = "select p.amount as k, p.id as kind, 1 as n, p.amount as total \
+               from silver.crm_people p where p.amount is not null";
+    let kind =
+        "    { name = \"kind\", type = \"long\", nullable = false, sensitivity = \"internal\" },\n";
+    with_header("long", sql).replace("grain = [\"k\"]", "grain = [\"k\", \"kind\"]").replacen(
         "    { name = \"n\"",
         &format!("{kind}    {{ name = \"n\""),
         1,
@@ -122,7 +136,7 @@ fn people_filter(alias: &str, random: &mut ChaCha8Rng) -> String {
 
 /// The type of the key and the query, in which the key is never NULL.
 fn model(random: &mut ChaCha8Rng) -> (&'static str, String) {
-    let sql = match random.random_range(0..10) {
+    let sql = match random.random_range(0..11) {
         shape @ 0..5 => grouped(shape, random),
         shape => nested(shape, random),
     };
@@ -197,6 +211,10 @@ fn nested(shape: u8, random: &mut ChaCha8Rng) -> String {
         8 => "select p.region as k, count(distinct o.kind) as n, sum(o.amount) as total from silver.crm_people p \
               left join silver.crm_orders o on o.person_id = p.id and o.kind <> 'b' \
               where p.region is not null group by p.region"
+            .to_owned(),
+        9 => "select p.id as k, cast(null as bigint) as n, o.amount as total from silver.crm_people p \
+              left join (select kind, max(amount) as amount from silver.crm_orders group by kind) o \
+              on p.kind is not distinct from o.kind"
             .to_owned(),
         _ => "select p.id as k, count(*) over (partition by p.id) as n, p.amount as total \
               from silver.crm_people p join silver.crm_people b on p.boss = b.id \

@@ -120,3 +120,18 @@ async fn a_check_that_cannot_be_answered_stops_the_build() {
     assert_eq!(world.seen().await, []);
     endpoints.stop().await;
 }
+
+#[tokio::test]
+async fn what_only_warns_is_told_of_rows_that_were_published_before_too() {
+    let endpoints = Endpoints::start().await.unwrap();
+    let text =
+        "kind = \"accepted_values\"\ncolumn = \"region\"\nvalues = [\"SP\"]\nseverity = \"warn\"";
+    let world = World::new(&endpoints, "warned", &with(INCREMENTAL, text, ALL)).await;
+    world.put(&[(1, Some("SP"), None), (2, Some("XX"), None)], true).await;
+    assert_eq!(check(&world.published().await, "accepted_values(region)").failing, 1);
+    world.put(&[(3, Some("SP"), None)], true).await;
+    let report = world.published().await;
+    assert_eq!(report.keys, Some(1));
+    assert_eq!(check(&report, "accepted_values(region)").failing, 1);
+    endpoints.stop().await;
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -57,6 +58,18 @@ pub(super) async fn plan(
     let plan = planned.map_err(|e| query_error(model, e))?;
     check_names(model, plan.schema().as_arrow())?;
     Ok(plan)
+}
+
+/// True when the query holds a join that only hash joins answer right: `NOT IN`, to which a NULL on
+/// the other side is an answer too.
+pub(super) async fn needs_hash_joins(
+    context: &SessionContext,
+    model: &GoldModel,
+) -> Result<bool, TransformError> {
+    let query = plan(context, model).await?;
+    let optimised = context.state().optimize(&query).map_err(|e| query_error(model, e))?;
+    let needs = |node: &LogicalPlan| Ok(matches!(node, LogicalPlan::Join(join) if join.null_aware));
+    optimised.exists(needs).map_err(|e| query_error(model, e))
 }
 
 /// Why a build did not come to its end.

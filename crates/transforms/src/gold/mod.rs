@@ -28,6 +28,7 @@ use medallion_definition::name::Layer;
 use medallion_tables::TableIdent;
 use medallion_tables::table::LakeTable;
 use medallion_tables::warehouse::Warehouse;
+use sha2::{Digest, Sha256};
 
 pub use audit::{CheckResult, THIS};
 pub use graph::{Input, contract_of, inputs, levels};
@@ -69,6 +70,15 @@ pub(crate) struct Looked {
     pub(crate) published: Option<LakeTable>,
 }
 
+/// SHA-256 over the columns of the inputs.
+fn columns_of(sources: &[(Input, Source)]) -> String {
+    let mut hash = Sha256::new();
+    for (input, source) in sources {
+        hash.update(format!("{input}\n{}", source.columns()));
+    }
+    hex::encode(hash.finalize())
+}
+
 impl Looked {
     /// The rows of the inputs, as far as they are known without reading them.
     pub(crate) fn rows(&self) -> BTreeMap<String, u64> {
@@ -95,7 +105,9 @@ impl GoldJob<'_> {
                 None => missing.push(input.to_string()),
             }
         }
-        let plan = GoldPlan::new(self.model, versions, missing, published.as_ref(), self.full);
+        let columns = columns_of(&sources);
+        let (model, full) = (self.model, self.full);
+        let plan = GoldPlan::new(model, versions, columns, missing, published.as_ref(), full);
         Ok(Looked { plan, sources, published })
     }
 

@@ -40,6 +40,8 @@ pub struct GoldPlan {
     pub model: String,
     /// The version of every input that exists.
     pub inputs: Versions,
+    /// SHA-256 over the columns of the inputs.
+    pub columns: String,
     /// What is to be done.
     pub action: Action,
 }
@@ -49,16 +51,17 @@ impl GoldPlan {
     pub(super) fn new(
         model: &GoldModel,
         inputs: Versions,
+        columns: String,
         missing: Vec<String>,
         published: Option<&LakeTable>,
         forced: bool,
     ) -> GoldPlan {
         let action = if missing.is_empty() {
-            action(model, &inputs, published.and_then(built), forced)
+            action(model, &inputs, &columns, published.and_then(built), forced)
         } else {
             Action::Wait(missing)
         };
-        GoldPlan { model: model.name.to_string(), inputs, action }
+        GoldPlan { model: model.name.to_string(), inputs, columns, action }
     }
 
     /// The plan as one JSON object.
@@ -75,7 +78,13 @@ impl GoldPlan {
     }
 }
 
-fn action(model: &GoldModel, inputs: &Versions, built: Option<Built>, forced: bool) -> Action {
+fn action(
+    model: &GoldModel,
+    inputs: &Versions,
+    columns: &str,
+    built: Option<Built>,
+    forced: bool,
+) -> Action {
     let full = |because: &str| Action::Full { because: because.to_owned() };
     let Some(built) = built else { return full("it was never built") };
     if built.fingerprint != fingerprint(model) {
@@ -83,6 +92,9 @@ fn action(model: &GoldModel, inputs: &Versions, built: Option<Built>, forced: bo
     }
     if forced {
         return full("it was asked for");
+    }
+    if built.columns.as_deref() != Some(columns) {
+        return full("the columns of an input changed");
     }
     if built.inputs == *inputs {
         return Action::Nothing;
@@ -103,6 +115,8 @@ fn action(model: &GoldModel, inputs: &Versions, built: Option<Built>, forced: bo
 pub(super) struct Built {
     pub(super) inputs: Versions,
     pub(super) fingerprint: String,
+    /// [`GoldPlan::columns`].
+    pub(super) columns: Option<String>,
 }
 
 /// What the table's rows were built from; nothing when somebody else changed them since. Snapshots
@@ -114,7 +128,8 @@ pub(super) fn built(table: &LakeTable) -> Option<Built> {
             (entries.get(summary::INPUTS), entries.get(summary::MODEL))
         {
             let inputs = serde_json::from_str(inputs).ok()?;
-            return Some(Built { inputs, fingerprint: model.clone() });
+            let columns = entries.get(summary::INPUT_COLUMNS).cloned();
+            return Some(Built { inputs, fingerprint: model.clone(), columns });
         }
         if snapshot.summary().operation != medallion_tables::Operation::Replace {
             return None;

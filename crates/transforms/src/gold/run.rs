@@ -18,17 +18,23 @@ use medallion_tables::writer::write_stream;
 use medallion_tables::{DataFile, Operation};
 
 use super::audit::{Audit, CheckResult, THIS};
-use super::build::{Joins, Stopped, bounded, classify, execute, fit, plan, stopped, with_this};
+use super::build::{
+    Joins, Stopped, bounded, classify, execute, fit, needs_hash_joins, plan, stopped, with_this,
+};
 use super::graph::{Input, query_error};
-use super::incremental::{Inputs, recompute};
+use super::incremental::{Inputs, Limits, recompute};
 use super::outcome::{GoldOutcome, GoldReport};
 use super::plan::{Action, fingerprint};
 use super::source::{Since, Source, Versions};
 use super::write::{Unkeyed, replace_keys, without_null_keys};
 use super::{BRANCH, GoldJob, Looked};
-use crate::error::TransformError;
+use crate::error::{Advice, TransformError};
 use crate::merge::discard;
 use crate::{spec, summary};
+
+/// The share of the job's memory that rows with touched keys may take: 1 / this. They are held a few
+/// times over.
+const HELD: u64 = 4;
 
 /// A build before it is committed.
 struct Build {
@@ -82,6 +88,11 @@ impl GoldJob<'_> {
             match one.await {
                 Ok(written) => break written,
                 Err(Stopped::OutOfMemory) if joins == Joins::Hash => {
+                    let context = bounded(&looked.sources, self.memory_bytes, joins)
+                        .map_err(|e| query_error(self.model, e))?;
+                    if needs_hash_joins(&context, self.model).await? {
+                        return Err(self.failed(Stopped::OutOfMemory));
+                    }
                     unkeyed.forget();
                     joins = Joins::SortMerge;
                 }
@@ -126,6 +137,11 @@ impl GoldJob<'_> {
                 let why = "computing again what was touched takes more memory than there is";
                 self.in_full(looked, why.to_owned()).await
             }
+            // A row that the search for keys meets, and the query itself does not, may fail it.
+            Err(Stopped::Failed(error)) if error.advice() != Advice::Retry => {
+                self.in_full(looked, format!("computing again what was touched fails: {error}"))
+                    .await
+            }
             Err(stopped) => Err(self.failed(stopped)),
         }
     }
@@ -142,7 +158,8 @@ impl GoldJob<'_> {
         let inputs = Inputs { sources: &looked.sources, changed: since };
         let key = self.key();
         let rows = published.unwrap_or_default();
-        let again = recompute(&context, self.model, query, &key, &inputs, rows).await?;
+        let limits = Limits { published_rows: rows, bytes: self.memory_bytes / HELD };
+        let again = recompute(&context, self.model, query, &key, &inputs, limits).await?;
         let again = match again {
             Ok(again) => again,
             Err(why) => return Ok(Err(why)),
@@ -234,12 +251,18 @@ impl GoldJob<'_> {
         base: &LakeTable,
         build: &Build,
     ) -> Result<LakeTable, TransformError> {
+        // What was computed belongs to the table that was looked at, whoever published since.
+        let planned = looked.published.as_ref().and_then(LakeTable::snapshot_id);
+        if base.at_main().snapshot_id() != planned {
+            return Err(self.commit_error(CommitError::Conflict { table: self.name() }));
+        }
         let inputs = serde_json::json!(looked.plan.inputs).to_string();
         let input_rows = serde_json::json!(looked.rows()).to_string();
         let rows = |name: &str| format!("{}{name}", summary::ROWS);
         let mut entries = BTreeMap::from([
             (summary::INPUTS.to_owned(), inputs),
             (summary::INPUT_ROWS.to_owned(), input_rows),
+            (summary::INPUT_COLUMNS.to_owned(), looked.plan.columns.clone()),
             (summary::MODEL.to_owned(), fingerprint(self.model)),
             (summary::CODE_VERSION.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             (summary::MODE.to_owned(), build.mode.to_owned()),
@@ -359,7 +382,7 @@ impl GoldJob<'_> {
     async fn drop_others(&self, published: &LakeTable) -> Result<(), TransformError> {
         let mut described = spec::gold(self.warehouse.bucket().name(), self.model);
         described.dropped = spec::others(&described, published);
-        if !described.dropped.is_empty() {
+        if !described.dropped.is_empty() || !spec::opened(&described, published).is_empty() {
             spec::ensure(self.warehouse, published.ident(), &described).await?;
         }
         Ok(())

@@ -142,7 +142,9 @@ impl Source {
             };
             return Ok(match input.layer {
                 Layer::Quarantine => table.or_else(unwritten),
-                Layer::Bronze | Layer::Silver | Layer::Gold => table,
+                // A model that was never published is not there, whatever its first build left.
+                Layer::Gold => table.filter(|source| source.version() != Version::Snapshot(0)),
+                Layer::Bronze | Layer::Silver => table,
             });
         };
         let bucket = warehouse.bucket();
@@ -163,6 +165,18 @@ impl Source {
             Source::Lake(table) => Version::Snapshot(table.snapshot_id().unwrap_or_default()),
             Source::Unwritten(_) => Version::Snapshot(0),
             Source::Feed { files, .. } => Version::Files(version_of(files)),
+        }
+    }
+
+    /// Its columns: what a snapshot id does not tell, since a table's columns change without one.
+    pub(crate) fn columns(&self) -> String {
+        match self {
+            Source::Lake(table) => {
+                let fields = table.metadata().current_schema().as_struct().fields();
+                fields.iter().map(|f| format!("{} {} {}\n", f.id, f.name, f.field_type)).collect()
+            }
+            Source::Unwritten(schema) => arrow_columns(schema),
+            Source::Feed { table, .. } => arrow_columns(&table.schema()),
         }
     }
 
@@ -233,6 +247,10 @@ async fn lake_since(
         rows: Some(changes.rows()),
         before: Arc::new(LakeTableProvider::new(before)),
     }))
+}
+
+fn arrow_columns(schema: &SchemaRef) -> String {
+    schema.fields().iter().map(|f| format!("{} {}\n", f.name(), f.data_type())).collect()
 }
 
 /// Files only come. The old ones are known by their number and the hash over them; a file that came

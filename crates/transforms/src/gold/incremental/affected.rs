@@ -16,14 +16,14 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{Column, TableReference};
+use datafusion::common::{Column, NullEquality, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     Expr, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder, TableScan, Union,
 };
 
 use super::trace::{
-    Traced, Untraceable, below, column_at, columns, only_input, replace, stands_on,
+    Traced, Untraceable, below, column_at, columns, holds, only_input, replace, stands_on,
 };
 
 /// The plans of what changed below a plan's scans.
@@ -168,11 +168,11 @@ impl Affected<'_> {
         if of.on.is_empty() {
             return Err(Untraceable("a join has no equality by which to follow it".to_owned()));
         }
-        let own: Vec<Column> = want
-            .iter()
-            .flat_map(columns)
-            .filter(|c| of.plan.schema().maybe_index_of_column(c).is_some())
-            .collect();
+        if of.null_equals_null {
+            return Err(Untraceable("a join takes NULL for equal to NULL".to_owned()));
+        }
+        let own: Vec<Column> =
+            want.iter().flat_map(columns).filter(|c| holds(of.plan.schema(), c)).collect();
         let wanted = own.iter().cloned().map(Expr::Column).chain(of.on.iter().cloned());
         let wanted: Vec<Expr> = wanted.collect();
         let mut partners = vec![other.plan.clone()];
@@ -226,19 +226,23 @@ pub(super) struct Side<'a> {
     pub(super) plan: &'a LogicalPlan,
     /// Its expressions in the equalities of the join.
     pub(super) on: Vec<Expr>,
+    /// Whether NULL meets NULL.
+    null_equals_null: bool,
 }
 
 impl<'a> Side<'a> {
     pub(super) fn both(join: &'a Join) -> (Side<'a>, Side<'a>) {
         let (left, right) = join.on.iter().cloned().unzip();
-        (Side { plan: &join.left, on: left }, Side { plan: &join.right, on: right })
+        let null_equals_null = join.null_equality == NullEquality::NullEqualsNull;
+        let side = |plan, on| Side { plan, on, null_equals_null };
+        (side(&join.left, left), side(&join.right, right))
     }
 
     /// The expression over this side's columns: those of the other side are replaced by what they
     /// equal in rows that are joined.
     pub(super) fn express(&self, other: &Side<'_>, expr: &Expr) -> Traced<Expr> {
         replace(expr, |column| {
-            if self.plan.schema().maybe_index_of_column(column).is_some() {
+            if holds(self.plan.schema(), column) {
                 return Ok(Expr::Column(column.clone()));
             }
             let equal = other.on.iter().position(|on| matches!(on, Expr::Column(c) if c == column));
@@ -265,6 +269,7 @@ fn subqueries(node: &LogicalPlan) -> Vec<Arc<LogicalPlan>> {
                 Expr::ScalarSubquery(query) => found.push(Arc::clone(&query.subquery)),
                 Expr::Exists(exists) => found.push(Arc::clone(&exists.subquery.subquery)),
                 Expr::InSubquery(within) => found.push(Arc::clone(&within.subquery.subquery)),
+                Expr::SetComparison(set) => found.push(Arc::clone(&set.subquery.subquery)),
                 _ => {}
             }
             Ok(TreeNodeRecursion::Continue)

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::compute::{CastOptions, cast_with_options, concat_batches, filter_record_batch};
 use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, SortField};
 use datafusion::catalog::{
@@ -28,12 +28,14 @@ use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateS
 use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
-use medallion_definition::model::GoldModel;
+use medallion_definition::model::{GoldModel, ModelColumn};
 use medallion_definition::name::{ColumnName, Layer};
+use medallion_tables::schema::arrow_type;
 use medallion_tables::table::LakeTable;
 
 use self::affected::{Affected, Changes};
@@ -42,7 +44,6 @@ use self::trace::{Untraceable, column_at, with_scans};
 use super::build::{Stopped, classify, execute, stopped};
 use super::graph::Input;
 use super::lookup::{Lookup, Tuples};
-use super::shape::cast;
 use super::source::{Since, Source};
 
 /// Keys beyond which a full build is made: they are held in memory, and looked for one by one.
@@ -58,6 +59,15 @@ pub(super) struct Recomputed {
     pub(super) rows: Vec<RecordBatch>,
 }
 
+/// Beyond what a full build is made.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// The rows of the published table, of which keys may be a share.
+    pub(super) published_rows: u64,
+    /// The bytes of rows with touched keys, as Arrow holds them.
+    pub(super) bytes: u64,
+}
+
 /// Inputs with what became of those that changed.
 pub(super) struct Inputs<'a> {
     pub(super) sources: &'a [(Input, Source)],
@@ -71,7 +81,7 @@ pub(super) async fn recompute(
     plan: LogicalPlan,
     key: &[ColumnName],
     inputs: &Inputs<'_>,
-    published_rows: u64,
+    limits: Limits,
 ) -> std::result::Result<std::result::Result<Recomputed, String>, Stopped> {
     let engine = |e: DataFusionError| stopped(model, &e);
     let plan = followable(context, plan).map_err(engine)?;
@@ -83,7 +93,8 @@ pub(super) async fn recompute(
         Ok(plans) => plans,
         Err(Untraceable(why)) => return Ok(Err(why)),
     };
-    let limit = usize::try_from(published_rows / SHARE).unwrap_or(MOST_KEYS).clamp(1000, MOST_KEYS);
+    let limit =
+        usize::try_from(limits.published_rows / SHARE).unwrap_or(MOST_KEYS).clamp(1000, MOST_KEYS);
     let Some(raw) = distinct(context, plans, limit).await.map_err(engine)? else {
         return Ok(Err(format!("more than {limit} keys are touched")));
     };
@@ -92,22 +103,30 @@ pub(super) async fn recompute(
         return Ok(Ok(Recomputed { keys: none, rows: Vec::new() }));
     };
     let declared = |(column, place): (&ArrayRef, &usize)| match model.columns.get(*place) {
-        Some(declared) => cast(model, column, declared),
+        Some(declared) => key_cast(column, declared),
         None => Ok(Arc::clone(column)),
     };
     let typed =
         raw.columns().iter().zip(&places).map(declared).collect::<std::result::Result<Vec<_>, _>>();
-    let typed = typed.map_err(Stopped::Failed)?;
+    let typed = typed.map_err(|e| Stopped::Failed(e.into()))?;
     let narrow = Keys { inputs, raw: &raw };
-    let wanted: Vec<(usize, Expr)> = want.into_iter().enumerate().collect();
+    // Several values may become one by the cast to the declared type; all of them are asked for then.
+    let is_plain = |i: &usize| raw.column(*i).data_type() == typed[*i].data_type();
+    let wanted: Vec<(usize, Expr)> =
+        want.into_iter().enumerate().filter(|(i, _)| is_plain(i)).collect();
     let narrowed = restrict(&plan, &wanted, &narrow).map_err(engine)?;
     let tuples = Tuples::new(&typed).map_err(|e| Stopped::Failed(e.into()))?;
-    let mut rows = Vec::new();
+    let (mut rows, mut bytes) = (Vec::new(), 0);
     let mut found = execute(context, model, narrowed).await?;
     while let Some(batch) = found.try_next().await.map_err(|e| classify(model, e))? {
         let columns: Vec<ArrayRef> = places.iter().map(|i| Arc::clone(batch.column(*i))).collect();
         let ours = tuples.contain(&columns).and_then(|ours| filter_record_batch(&batch, &ours));
         let ours = ours.map_err(|e| Stopped::Failed(e.into()))?;
+        bytes += ours.get_array_memory_size() as u64;
+        if bytes > limits.bytes {
+            let mib = limits.bytes >> 20;
+            return Ok(Err(format!("more than {mib} MiB of rows have touched keys")));
+        }
         if ours.num_rows() > 0 {
             rows.push(ours);
         }
@@ -124,6 +143,7 @@ fn followable(context: &SessionContext, plan: LogicalPlan) -> Result<LogicalPlan
     let options = state.config_options();
     let plan = state.analyzer().execute_and_check(plan, options, |_, _| {})?;
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+        Arc::new(RewriteSetComparison::new()),
         Arc::new(DecorrelatePredicateSubquery::new()),
         Arc::new(ScalarSubqueryToJoin::new()),
         Arc::new(EliminateCrossJoin::new()),
@@ -155,6 +175,15 @@ async fn distinct(
         n if n > limit => None,
         _ => Some(Some(rows)),
     })
+}
+
+/// A key in its declared type. What does not fit is NULL, which no published row has for a key.
+fn key_cast(
+    column: &ArrayRef,
+    declared: &ModelColumn,
+) -> std::result::Result<ArrayRef, arrow::error::ArrowError> {
+    let options = CastOptions { safe: true, ..CastOptions::default() };
+    cast_with_options(column, &arrow_type(declared.lake_type), &options)
 }
 
 /// Key columns under their names.

@@ -99,7 +99,10 @@ pub(super) fn replace(expr: &Expr, with: impl Fn(&Column) -> Traced<Expr>) -> Tr
                 Ok(Transformed::new(Expr::Column(column), false, TreeNodeRecursion::Stop))
             }
         },
-        Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => {
+        Expr::ScalarSubquery(_)
+        | Expr::Exists(_)
+        | Expr::InSubquery(_)
+        | Expr::SetComparison(_) => {
             failed = Some(Untraceable("a subquery stands in an expression".to_owned()));
             Ok(Transformed::new(part, false, TreeNodeRecursion::Stop))
         }
@@ -116,9 +119,15 @@ pub(super) fn columns(expr: &Expr) -> BTreeSet<Column> {
     expr.column_refs().into_iter().cloned().collect()
 }
 
+/// True when the schema has the column, by table and name: a name alone may be that of another
+/// side of a join.
+pub(super) fn holds(schema: &DFSchema, column: &Column) -> bool {
+    schema.columns().contains(column)
+}
+
 /// True when the schema has all columns of the expression.
 pub(super) fn stands_on(expr: &Expr, schema: &DFSchema) -> bool {
-    expr.column_refs().into_iter().all(|c| schema.maybe_index_of_column(c).is_some())
+    expr.column_refs().into_iter().all(|column| holds(schema, column))
 }
 
 /// Puts other leaves in place of a plan's table scans.
