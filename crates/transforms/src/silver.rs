@@ -1,6 +1,7 @@
 //! The Silver job: batches of new Bronze files, each merged by one atomic commit.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use medallion_tables::commit::CommitError;
 use medallion_tables::store::StoreError;
@@ -100,6 +101,7 @@ impl SilverJob<'_> {
     }
 
     async fn run_silver(&self) -> Result<SilverOutcome, TransformError> {
+        let began = Instant::now();
         let mut attempt = 1;
         let mut done = SilverOutcome::UpToDate;
         loop {
@@ -111,7 +113,11 @@ impl SilverJob<'_> {
             if plan.files.is_empty() {
                 return Ok(done);
             }
-            match merge::apply(self, Target::Main, &base, &plan).await {
+            // A batch has a time of its own, after its files were written: one that was the job's
+            // beginning would be before the changes of files that came meanwhile.
+            let passed = i64::try_from(began.elapsed().as_micros()).unwrap_or_default();
+            let job = SilverJob { now_micros: self.now_micros + passed, ..*self };
+            match merge::apply(&job, Target::Main, &base, &plan).await {
                 Err(error) if attempt < ATTEMPTS && is_overtaken(&error) => attempt += 1,
                 result => {
                     done = done.and(result?.into());
