@@ -266,7 +266,8 @@ fn text(data_type: &DataType, random: &mut ChaCha8Rng) -> String {
     let n = random.random_range(0..KEYS);
     match data_type {
         DataType::Boolean => (n % 2).to_string(),
-        DataType::Decimal128(..) => format!("{}.{}", n % 10, n % 2 * 5),
+        // Four amounts have one whole part.
+        DataType::Decimal128(..) => format!("{}.{}", n % 10, n / 10),
         DataType::Date32 => format!("2026-01-{:02}", 1 + n % 4),
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
             format!("2026-01-{:02}T10:00:{:02}", 1 + n % 4, n % 60)
